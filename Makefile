@@ -1,0 +1,47 @@
+# Everything runs from .venv, which is made from requirements.lock; the lab does the rest (`python -m lab --help`).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+STACK ?= dev
+VENV := .venv
+RUN := $(VENV)/bin
+
+.PHONY: help up down test unit lint lock preflight
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
+
+up: preflight $(VENV)/installed ## Stand the stack up on this machine: make up [STACK=dev]
+	@$(RUN)/python -m lab up --stack $(STACK)
+
+down: ## Remove the lab and everything it made, whichever checkout brought it up
+	@$(PYTHON) -m lab down
+
+test: preflight lint ## Lint, types, unit tests, then the cluster tests in a lab of their own
+	@$(RUN)/pytest --durations=15
+
+unit: $(VENV)/installed ## The unit tests alone: seconds, no lab
+	@$(RUN)/pytest tests/unit
+
+lint: $(VENV)/installed ## Style, types and the direction of imports
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/mypy
+	@$(RUN)/lint-imports
+
+lock: $(VENV)/installed ## Pin the dependencies of pyproject.toml anew, hashes included
+	@$(RUN)/pip install --quiet 'uv>=0.9'
+	@$(RUN)/uv pip compile $(LOCK_FLAGS) --python-version 3.11 --extra app --extra program --extra test pyproject.toml -o requirements.lock
+	@$(RUN)/uv pip compile $(LOCK_FLAGS) --python-version 3.13 --extra app pyproject.toml -o app/requirements.lock
+LOCK_FLAGS := --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+preflight:
+	@$(PYTHON) -m lab.preflight
+
+# An interrupted install leaves no marker, so the next call begins again.
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || apt-get install --yes --no-install-recommends python3-venv
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
