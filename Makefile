@@ -6,7 +6,7 @@ STACK ?= dev
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help up down test unit lint lock preflight
+.PHONY: help up down test unit bench lint lock preflight
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
@@ -22,6 +22,9 @@ test: preflight lint ## Lint, types, unit tests, then the cluster tests in a lab
 
 unit: $(VENV)/installed ## The unit tests alone: seconds, no lab
 	@$(RUN)/pytest tests/unit
+
+bench: preflight $(VENV)/installed ## The speed figures, measured in the lab: make bench [ONLY=program,burst]
+	@$(RUN)/python -m tests.bench $(ONLY)
 
 lint: $(VENV)/installed ## Style, types and the direction of imports
 	@$(RUN)/ruff check .

@@ -1,0 +1,94 @@
+"""The lab that the cluster tests run in: brought up once, removed at the end if these tests brought it up."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app import topology
+from tests.cluster.clients import ROOT, Broker, Model, Scans, Shell, Stack, wait_for
+from tests.cluster.environment import lab_stack, read_environment
+
+LAB = [sys.executable, "-m", "lab"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.cluster)
+
+
+def lab_is_ours_and_up() -> bool:
+    return subprocess.run([*LAB, "status"], cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def shell(pytestconfig: pytest.Config) -> Iterator[Shell]:
+    """The lab's tools. Progress goes to the terminal: a cold start builds a Kubernetes."""
+    was_up = lab_is_ours_and_up()
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        up = subprocess.run([*LAB, "up", "--stack=dev", "--take-over"], cwd=ROOT, check=False)
+    if up.returncode != 0:
+        pytest.exit(f"the lab did not come up (exit {up.returncode}), see above and .lab/log", returncode=1)
+    yield Shell(read_environment())
+    if not was_up:
+        with capture.global_and_fixture_disabled():
+            subprocess.run([*LAB, "down"], cwd=ROOT, check=True)
+
+
+@pytest.fixture(scope="session")
+def stack(shell: Shell) -> Stack:
+    return lab_stack()
+
+
+@pytest.fixture(scope="session")
+def scans(shell: Shell) -> Iterator[Scans]:
+    with httpx.Client(base_url=shell.environment["API_URL"], timeout=30) as http:
+        yield Scans(http)
+
+
+@pytest.fixture(scope="session")
+def broker(shell: Shell) -> Iterator[Broker]:
+    user = shell.secret("rabbitmq", "eco2-rabbitmq-default-user")
+    address = shell.cluster_ip("rabbitmq", "eco2-rabbitmq")
+    login = (user["username"], user["password"])
+    with httpx.Client(base_url=f"http://{address}:15672", auth=login, timeout=30) as http:
+        yield Broker(http, topology.VHOST)
+
+
+@pytest.fixture(scope="session")
+def model_client(shell: Shell) -> Iterator[Model]:
+    with httpx.Client(base_url=f"http://{shell.cluster_ip('model', 'model')}:8000", timeout=30) as http:
+        yield Model(http)
+
+
+@pytest.fixture
+def model(model_client: Model) -> Iterator[Model]:
+    """A quick model, so that tests wait for what they test; set back to the lab's usual times afterwards."""
+    before = model_client.counters()
+    model_client.control(vision_seconds=0.6, answer_seconds=0.6, fault=None)
+    yield model_client
+    model_client.control(**{key: before[key] for key in ("vision_seconds", "answer_seconds", "fault")})
+
+
+@pytest.fixture(scope="session")
+def photos() -> list[Path]:
+    found = sorted((ROOT / "tests" / "data").glob("*.jpg"))
+    assert found, "the good photos are missing, see tests/data/draw.py"
+    return found
+
+
+@pytest.fixture
+def photo(photos: list[Path]) -> Path:
+    return photos[0]
+
+
+@pytest.fixture
+def quiet_broker(broker: Broker) -> Broker:
+    """The broker once nothing is queued any more, so that a test sees only its own messages."""
+    wait_for("empty work queues", lambda: not any(broker.messages(q.name) for q in topology.WORK_QUEUES), 60)
+    return broker

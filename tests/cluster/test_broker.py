@@ -1,0 +1,127 @@
+"""What the broker has is what app/topology.py says: nothing missing, nothing extra but Celery's own."""
+
+import re
+from typing import Any
+
+import pytest
+
+from app import topology
+from app.topology import ApplyTo
+from tests.cluster.clients import Broker, Shell, wait_for
+
+CELERYS_OWN = re.compile(
+    r"^(celery@.*\.pidbox|.*\.reply\.celery\.pidbox|celeryev(\..*)?|celery\.pidbox|reply\.celery\.pidbox)$"
+)
+POLICY_KINDS = {ApplyTo.QUORUM_QUEUES: "quorum_queues", ApplyTo.EXCHANGES: "exchanges"}
+
+
+def ours(items: list[dict[str, Any]], key: str = "name") -> list[dict[str, Any]]:
+    return [
+        item for item in items if item[key] and not CELERYS_OWN.match(item[key]) and not item[key].startswith("amq.")
+    ]
+
+
+def test_the_queues_are_exactly_those_of_the_topology(broker: Broker) -> None:
+    found = {
+        queue["name"]: (queue["type"], queue["durable"], queue["arguments"], queue["policy"])
+        for queue in ours(broker.in_vhost("queues"))
+    }
+    assert found == {queue.name: ("quorum", True, {"x-queue-type": "quorum"}, queue.name) for queue in topology.QUEUES}
+
+
+def test_the_effective_policy_of_each_queue_is_the_one_written_for_it(broker: Broker) -> None:
+    wanted = {
+        policy.name: policy.definition for policy in topology.POLICIES if policy.apply_to is ApplyTo.QUORUM_QUEUES
+    }
+    found = {queue["name"]: queue["effective_policy_definition"] for queue in ours(broker.in_vhost("queues"))}
+    assert found == wanted
+
+
+def test_the_policies_are_exactly_those_of_the_topology(broker: Broker) -> None:
+    found = {
+        (policy["name"], policy["pattern"], policy["apply-to"], str(sorted(policy["definition"].items())))
+        for policy in broker.in_vhost("policies")
+    }
+    assert found == {
+        (policy.name, policy.pattern, POLICY_KINDS[policy.apply_to], str(sorted(policy.definition.items())))
+        for policy in topology.POLICIES
+    }
+
+
+def test_the_exchanges_are_exactly_those_of_the_topology(broker: Broker) -> None:
+    found = {
+        (exchange["name"], exchange["type"], exchange["durable"]) for exchange in ours(broker.in_vhost("exchanges"))
+    }
+    assert found == {(exchange.name, exchange.type.value, True) for exchange in topology.EXCHANGES}
+
+
+def test_the_bindings_are_exactly_those_of_the_topology(broker: Broker) -> None:
+    bindings = [
+        item for item in broker.in_vhost("bindings") if item["source"]
+    ]  # each queue has one to the default exchange
+    found = {
+        (item["source"], item["destination"], item["routing_key"])
+        for item in bindings
+        if not CELERYS_OWN.match(item["source"]) and not CELERYS_OWN.match(item["destination"])
+    }
+    assert found == {(item.exchange, item.queue, item.routing_key) for item in topology.BINDINGS}
+
+
+def test_each_service_has_a_user_of_its_own_with_exactly_its_rights(broker: Broker, shell: Shell) -> None:
+    found = {
+        item["user"]: (item["configure"], item["write"], item["read"])
+        for item in broker.everywhere("permissions")
+        if item["vhost"] == topology.VHOST
+    }
+    wanted = {}
+    for service in topology.SERVICES:
+        user = shell.secret(service.namespace, f"{service.name}-user-credentials")["username"]
+        wanted[user] = (service.configure, service.write, service.read)
+    administrator = shell.secret("rabbitmq", "eco2-rabbitmq-default-user")["username"]
+    found.pop(administrator, None)
+    assert found == wanted
+    tags = {user["name"]: user["tags"] for user in broker.everywhere("users") if user["name"] != administrator}
+    assert set(map(str, tags.values())) <= {"[]"}, f"a service needs no tag: {tags}"
+
+
+@pytest.mark.parametrize(
+    "kind", ["rabbitmqclusters", "vhosts", "queues", "exchanges", "bindings", "policies", "users", "permissions"]
+)
+def test_every_custom_resource_is_ready(kind: str, shell: Shell) -> None:
+    items = shell.get(f"{kind}.rabbitmq.com", "--all-namespaces")["items"]
+    assert items, f"no {kind} at all"
+    wanted = "AllReplicasReady" if kind == "rabbitmqclusters" else "Ready"
+    unready = [
+        item["metadata"]["name"]
+        for item in items
+        if not any(c["type"] == wanted and c["status"] == "True" for c in item.get("status", {}).get("conditions", []))
+    ]
+    assert not unready
+
+
+def test_workers_limit_what_they_hold_per_consumer(broker: Broker) -> None:
+    consumers = wait_for(
+        "consumers of the work queues",
+        lambda: ours([{"name": item["queue"]["name"], **item} for item in broker.in_vhost("consumers")]),
+    )
+    for queue in (task.queue for task in topology.SCAN_TASKS):
+        held = [item["prefetch_count"] for item in consumers if item["queue"]["name"] == queue]
+        assert held, f"nobody consumes {queue}"
+        assert all(count > 0 for count in held), "an unlimited consumer takes the whole backlog into its memory"
+    for channel in broker.everywhere("channels"):
+        assert channel["global_prefetch_count"] == 0, "quorum queues refuse a global prefetch (540)"
+
+
+def test_publishers_confirm(broker: Broker, shell: Shell) -> None:
+    api = shell.secret("scan", "scan-api-user-credentials")["username"]
+    channels = [channel for channel in broker.everywhere("channels") if channel["user"] == api]
+    assert channels, "the relay has no channel"
+    assert all(channel["confirm"] for channel in channels), "a publish without confirm can vanish"
+
+
+def test_celery_never_met_a_refusal(shell: Shell) -> None:
+    refusals = re.compile(r"NOT_IMPLEMENTED|PRECONDITION_FAILED|ACCESS_REFUSED")
+    for component in ("scan-worker", "scan-api"):
+        for pod in shell.pods("scan", component):
+            log = shell.kubectl("logs", pod["metadata"]["name"], "--namespace=scan")
+            assert not refusals.findall(log), f"{component} met 540, 406 or 403"
