@@ -42,23 +42,33 @@ def page(browser: Browser, scans: Scans) -> Iterator[Page]:
 
 
 def test_a_person_gets_the_answer_for_a_photo(page: Page, photo: Path, model: Model) -> None:
-    page.set_input_files("input[type=file]", photo)
-    page.get_by_role("button", name="알아보기").click()
-
-    bar = page.get_by_role("progressbar")
-    expect(bar).to_be_visible()
-    for label in LABELS:
-        expect(page.get_by_text(label, exact=True).first).to_be_visible()
-    expect(page.get_by_role("heading", name="배출 방법")).to_be_visible(timeout=30_000)
+    with model.set(vision_seconds=1.5, answer_seconds=1.5):
+        page.set_input_files("#photo", photo)
+        page.locator("#submit").click()
+        for label in LABELS:
+            expect(page.locator("#stages").get_by_text(label, exact=True)).to_be_visible()
+        expect(page.locator("#thing")).not_to_be_empty(timeout=20_000)
+        assert page.locator("#answer").is_hidden(), "what was recognised is shown before the answer is there"
+        expect(page.locator("#answer")).to_be_visible(timeout=30_000)
     page.screenshot(path=ROOT / ".lab" / "page.png", full_page=True)
-    assert page.locator("ol li").count() >= 1, "the steps of disposal are not shown"
+    assert page.locator("#bar").get_attribute("aria-valuenow") == "100"
+    assert page.locator("#how-steps li").count() >= 1, "the steps of disposal are not shown"
+
+
+def test_a_reload_in_the_middle_loses_nothing(page: Page, photo: Path, model: Model) -> None:
+    with model.set(answer_seconds=3.0):
+        page.set_input_files("#photo", photo)
+        page.locator("#submit").click()
+        expect(page.locator("#thing")).not_to_be_empty(timeout=20_000)
+        page.reload()
+        expect(page.locator("#answer")).to_be_visible(timeout=30_000)
 
 
 def test_a_letter_named_jpg_is_refused_in_korean(page: Page, tmp_path: Path) -> None:
     letter = tmp_path / "letter.jpg"
     letter.write_text("not a photo")
-    page.set_input_files("input[type=file]", letter)
-    page.get_by_role("button", name="알아보기").click()
-    message = page.get_by_role("alert")
-    expect(message).to_be_visible()
-    assert any("가" <= character <= "힣" for character in message.inner_text())
+    page.set_input_files("#photo", letter)
+    page.locator("#submit").click()
+    title = page.locator("#failure-title")
+    expect(title).to_be_visible()
+    assert any("가" <= character <= "힣" for character in title.inner_text())
