@@ -6,7 +6,7 @@ STACK ?= dev
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help up down test unit bench lint lock preflight
+.PHONY: help up down test unit bench lint lock browser preflight
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
@@ -17,7 +17,7 @@ up: preflight $(VENV)/installed ## Stand the stack up on this machine: make up [
 down: ## Remove the lab and everything it made, whichever checkout brought it up
 	@$(PYTHON) -m lab down
 
-test: preflight lint ## Lint, types, unit tests, then the cluster tests in a lab of their own
+test: preflight lint browser ## Lint, types, unit tests, then the cluster tests in a lab of their own
 	@$(RUN)/pytest --durations=15
 
 unit: $(VENV)/installed ## The unit tests alone: seconds, no lab
@@ -37,6 +37,11 @@ lock: $(VENV)/installed ## Pin the dependencies of pyproject.toml anew, hashes i
 	@$(RUN)/uv pip compile $(LOCK_FLAGS) --python-version 3.11 --extra app --extra program --extra test pyproject.toml -o requirements.lock
 	@$(RUN)/uv pip compile $(LOCK_FLAGS) --python-version 3.13 --extra app pyproject.toml -o app/requirements.lock
 LOCK_FLAGS := --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+# The page's tests look at it in a real browser, and at its Korean in a font that has it.
+browser:
+	@dpkg --status chromium fonts-noto-cjk >/dev/null 2>&1 || \
+		{ apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends chromium fonts-noto-cjk; }
 
 preflight:
 	@$(PYTHON) -m lab.preflight

@@ -285,47 +285,38 @@ POLICIES = (
 )
 
 
+NOTHING = "^$"
+"""The permission that grants nothing. An empty pattern would be the same to RabbitMQ, this one says so."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Service:
     """What one service may touch on the broker; its RabbitMQ user is named like the service.
 
-    ``publishes`` are exchanges, ``consumes`` are queues, ``celery_worker`` adds Celery's remote control and events.
+    ``publishes`` are exchanges, ``consumes`` are queues. No service declares anything: Celery's remote control, which
+    would, is switched off (app/celery_app.py).
     """
 
     name: str
     namespace: str
     publishes: tuple[str, ...] = ()
     consumes: tuple[str, ...] = ()
-    celery_worker: bool = False
 
     @property
     def configure(self) -> str:
-        return _any_of(_CELERY_CONTROL) if self.celery_worker else NOTHING
+        return NOTHING
 
     @property
     def write(self) -> str:
-        return _any_of((*map(re.escape, self.publishes), *(_CELERY_CONTROL if self.celery_worker else ())))
+        return _any_of(self.publishes)
 
     @property
     def read(self) -> str:
-        return _any_of((*map(re.escape, self.consumes), *(_CELERY_CONTROL if self.celery_worker else ())))
+        return _any_of(self.consumes)
 
 
-NOTHING = "^$"
-"""The permission that grants nothing. An empty pattern would be the same to RabbitMQ, this one says so."""
-
-_CELERY_CONTROL = (
-    r"celery@.*\.celery\.pidbox",
-    r".*\.reply\.celery\.pidbox",
-    r"celeryev.*",
-    r"celery\.pidbox",
-    r"reply\.celery\.pidbox",
-)
-"""Celery's own control and event names, which its workers declare for themselves."""
-
-
-def _any_of(patterns: tuple[str, ...]) -> str:
-    return f"^({'|'.join(patterns)})$" if patterns else NOTHING
+def _any_of(names: tuple[str, ...]) -> str:
+    return f"^({'|'.join(map(re.escape, names))})$" if names else NOTHING
 
 
 SERVICES = (
@@ -335,7 +326,6 @@ SERVICES = (
         namespace="scan",
         publishes=(SCAN.name, *(rung.name for rung in SCAN_LADDER)),
         consumes=tuple(task.queue for task in SCAN_TASKS),
-        celery_worker=True,
     ),
 )
 """The services that exist. Each brings its user along, so that nobody holds a right that nobody uses."""

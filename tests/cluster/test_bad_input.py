@@ -77,7 +77,7 @@ def test_nothing_of_all_this_is_queued(quiet_broker: Broker, scans: Scans) -> No
     after = scans.http.get("/metrics").text
 
     def accepted(text: str) -> list[str]:
-        return [line for line in text.splitlines() if line.startswith("eco2_scans_accepted_total")]
+        return [line for line in text.splitlines() if line.startswith("scans_accepted_total")]
 
     assert accepted(before) == accepted(after)
     assert accepted(before), "the metric that this test looks at is gone"

@@ -1,0 +1,118 @@
+"""The API as an ASGI application."""
+
+import asyncio
+import logging
+import socket
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypedDict
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.staticfiles import StaticFiles
+
+from app.api import classify, health, page, progress
+from app.api.bodies import BoundedTraffic
+from app.api.hub import Hub
+from app.api.memory import MemoryWatch
+from app.api.metrics import CountedRequests
+from app.api.parts import Parts
+from app.api.pictures import Pictures
+from app.api.problems import ProblemDocument, install_problem_handlers
+from app.api.relay import Relay
+from app.api.uploads import Uploads
+from app.celery_app import create_celery
+from app.scan_chain import scan_chain
+from app.settings import ApiSettings
+from app.state.connection import connect_async, connect_async_waiting
+from app.state.scans import ScanStore
+
+logger = logging.getLogger(__name__)
+
+_REDIS_CONNECTIONS = 64
+_RESTART_SECONDS = 1.0
+
+
+class State(TypedDict):
+    """What requests see of the lifespan."""
+
+    parts: Parts
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """The API. Its connections are made when it starts, and it starts without Redis and without the broker too."""
+    app = FastAPI(title="Eco²", version="1", lifespan=_lifespan(settings))
+    for module in (classify, progress, health, page):
+        app.include_router(module.router)
+    app.mount("/web", StaticFiles(directory=page.FILES), name="web")
+    install_problem_handlers(app)
+    app.add_middleware(BoundedTraffic)
+    app.add_middleware(CountedRequests)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _lifespan(settings: ApiSettings) -> Callable[[FastAPI], Any]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[State]:
+        redis, waiting = connect_async(settings, _REDIS_CONNECTIONS), connect_async_waiting(settings)
+        scans = ScanStore(
+            redis,
+            ttl_seconds=settings.state_ttl_seconds,
+            outbox_max_entries=settings.outbox_max_entries,
+            waits_for_disk=settings.redis_waitaof,
+        )
+        pictures = Pictures()
+        relay = _relay(settings, waiting)
+        parts = Parts(
+            settings=settings,
+            scans=scans,
+            uploads=Uploads(pictures, at_a_time=settings.uploads_max, seconds=settings.upload_seconds),
+            hub=Hub(waiting, streams_max=settings.streams_max),
+            memory=MemoryWatch(scans, share=settings.redis_memory_share),
+        )
+        app.state.hub = parts.hub
+        loops = [asyncio.create_task(_for_ever(run)) for run in (parts.hub.run, parts.memory.run, relay.run)]
+        try:
+            yield {"parts": parts}
+        finally:
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            relay.close()
+            pictures.close()
+            await waiting.aclose()
+            await redis.aclose()
+
+    return lifespan
+
+
+def _relay(settings: ApiSettings, redis: Any) -> Relay:
+    celery = create_celery(settings, name="scan-api", publishing_connections=settings.publisher_threads)
+    return Relay(
+        redis,
+        lambda task_id: scan_chain(celery, task_id).apply_async(),
+        name=f"{socket.gethostname()}:{uuid.uuid4()}",
+        threads=settings.publisher_threads,
+    )
+
+
+async def _for_ever(run: Callable[[], Awaitable[None]]) -> None:
+    """Keeps a loop of the process going: a fault in it must not end it silently."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            logger.exception("%s had a fault and goes on", run)
+        await asyncio.sleep(_RESTART_SECONDS)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+        definitions = schema.pop("$defs", {})
+        document["components"]["schemas"] |= {"ProblemDocument": schema, **definitions}
+        app.openapi_schema = document
+    return app.openapi_schema

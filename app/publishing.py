@@ -1,0 +1,87 @@
+"""Publishing that ends in a broker's confirm.
+
+Celery treats a publish that fails inside a task like a failure of the task: the next link of a chain is lost with an
+acknowledged message. Here such a publish is tried until the broker confirms it, in the task's own thread: nothing else
+could be published meanwhile either. Only the end of the process ends the patience, and then the task's message is given
+back to the broker.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from amqp.exceptions import AMQPError, MessageNacked
+from celery import Celery
+from celery.exceptions import Reject
+from kombu.exceptions import LimitExceeded, OperationalError
+
+logger = logging.getLogger(__name__)
+
+CONFIRM_SECONDS = 10
+"""How long the broker may take to confirm. An idle one takes 3 ms, one with a disk alarm never does."""
+
+PUBLISHED_AT = "eco2-published-at"
+"""The header of each message with the time at which it was sent, in seconds since the epoch."""
+
+_POOL_SECONDS = 30
+_FIRST_WAIT_SECONDS = 0.1
+_LONGEST_WAIT_SECONDS = 5.0
+
+FAILURES = (OperationalError, AMQPError, MessageNacked, LimitExceeded, OSError)
+"""What a publish raises that did not end in a confirm. The message may have arrived all the same."""
+
+T = TypeVar("T")
+
+
+class ConfirmingCelery(Celery):
+    """Celery whose publishes return when the broker has confirmed them.
+
+    Outside a task one attempt is made, which raises one of ``FAILURES``. Inside a task attempts go on until one is
+    confirmed; when ``going_down`` is set, the next failure raises ``Reject``, which gives the message back.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.going_down = threading.Event()
+
+    def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+        def publish() -> Any:
+            return self._send_once(name, args, kwargs, options)
+
+        if self.current_worker_task is None:
+            return publish()
+        return self._until_confirmed(name, publish)
+
+    def _send_once(self, name: str, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
+        headers = (options.get("headers") or {}) | {PUBLISHED_AT: time.time()}
+        options = options | {"headers": headers, "retry": False, "confirm_timeout": CONFIRM_SECONDS}
+        with self.producer_pool.acquire(block=True, timeout=_POOL_SECONDS) as producer:
+            try:
+                return super().send_task(name, args, kwargs, **options | {"producer": producer})
+            except FAILURES:
+                # A confirm that comes late would be taken for the next message's: this channel must not be used again.
+                producer.connection.collect(socket_timeout=1)
+                raise
+
+    def _until_confirmed(self, name: str, publish: Callable[[], T]) -> T:
+        for attempt, wait in enumerate(_waits(), start=1):
+            try:
+                return publish()
+            except FAILURES as failure:
+                if attempt == 3:
+                    logger.warning("publishing %s has failed three times and goes on: %r", name, failure)
+                if self.going_down.wait(wait):
+                    raise Reject(f"the worker goes down before {name} could be published", requeue=True) from failure
+        raise AssertionError("the waits never end")
+
+
+def _waits() -> Iterator[float]:
+    """Seconds between attempts. None before the second: a pooled connection may have died in its sleep."""
+    yield 0.0
+    wait = _FIRST_WAIT_SECONDS
+    while True:
+        yield random.uniform(wait / 2, wait)
+        wait = min(wait * 2, _LONGEST_WAIT_SECONDS)

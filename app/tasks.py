@@ -1,0 +1,87 @@
+"""The scan's Celery tasks: shells over app/steps, which carry out on the broker what running a step has decided.
+
+Retries are counted in the message and go through the topology's ladder of retry queues, so that no slot of a worker is
+held meanwhile. After the last one the message is rejected, and the broker dead-letters it.
+"""
+
+import logging
+import random
+from typing import NoReturn
+
+from celery import Task
+from celery.exceptions import Ignore, Reject
+
+from app import topology
+from app.logs import scan_in_hand
+from app.publishing import ConfirmingCelery
+from app.state.steps import StepStore
+from app.steps.running import Bury, Decision, Drop, PassOn, StepBack, TryAgain, run_step
+from app.steps.step import ScanStep
+from app.worker.consumer import BuryingRequest
+from app.worker.metrics import observe_decision, step_in_flight
+
+logger = logging.getLogger(__name__)
+
+
+def register_scan_tasks(celery: ConfirmingCelery, steps: dict[topology.Task, ScanStep], store: StepStore) -> None:
+    """Makes a task of each step. A step's task has as many retries as its ladder has rungs."""
+    for task, step in steps.items():
+        _register(celery, task, step, store)
+
+
+def _register(celery: ConfirmingCelery, task: topology.Task, step: ScanStep, store: StepStore) -> None:
+    def shell(self: Task, scan_id: str) -> str:
+        context = scan_in_hand.set(scan_id)
+        try:
+            with step_in_flight(task.name, self.request):
+                decision = run_step(step, scan_id, store, retries_left=len(task.ladder) - self.request.retries)
+            observe_decision(task.name, decision)
+            if not isinstance(decision, PassOn):
+                _carry_out(decision, self, task)
+            logger.info("%s is %s", task.name, "done" if decision.is_news else "done already")
+            return scan_id
+        finally:
+            scan_in_hand.reset(context)
+
+    celery.task(
+        name=task.name,
+        bind=True,
+        acks_late=True,
+        ignore_result=True,
+        max_retries=len(task.ladder),
+        Request=BuryingRequest,
+    )(shell)
+
+
+def _carry_out(decision: Decision, celery_task: Task, task: topology.Task) -> NoReturn:
+    """Ends a task whose next link must not be published. The exceptions are Celery's own words for it."""
+    retries = celery_task.request.retries
+    match decision:
+        case TryAgain(reason):
+            logger.warning("retry %d of %s: %s", retries + 1, task.name, reason)
+            _publish_again(celery_task, task, task.ladder[retries], retries + 1)
+        case StepBack(reason, is_outage):
+            logger.info("%s steps back: %s", task.name, reason)
+            _publish_again(celery_task, task, task.ladder[-1 if is_outage else 0], retries)
+        case Bury(reason):
+            logger.error("%s is given up: %s", task.name, reason)
+            raise Reject(reason, requeue=False)
+        case Drop():
+            logger.info("%s: another copy has the step", task.name)
+        case PassOn():
+            raise AssertionError("passing on is Celery's own work")
+    raise Ignore
+
+
+def _publish_again(celery_task: Task, task: topology.Task, rung: topology.RetryDelay, retries: int) -> None:
+    """Publishes this message once more, with the same id and the same rest of the chain, to a rung of the ladder.
+
+    It keeps its routing key, by which it comes back. Its own expiration, shorter than the rung's, spreads the retries
+    of scans that failed together.
+    """
+    seconds = rung.delay.total_seconds()
+    celery_task.signature_from_request(celery_task.request, retries=retries).apply_async(
+        exchange=rung.name,
+        routing_key=task.queue,
+        expiration=random.uniform(seconds / 2, seconds),
+    )

@@ -1,0 +1,61 @@
+"""Checks of settings. Each message has the value, the limit, and the harm or the way out."""
+
+import re
+
+import pulumi
+
+from infra.quantities import amount
+from infra.resources import Resources
+
+PASSWORD = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
+"""What needs no quoting in a configuration file, and is too long to be guessed from a digest."""
+
+
+class SettingsError(pulumi.RunError):
+    """A value that cannot work: the value, the limit and what to do. It ends the program without a stack trace."""
+
+
+def check_password(value: str) -> str:
+    if PASSWORD.fullmatch(value) is None:
+        raise SettingsError(
+            "redisPassword must be 16 or more of the characters A-Z a-z 0-9 . _ ~ + / = -. "
+            "Use: pulumi config set --secret redisPassword $(openssl rand -hex 24)"
+        )
+    return value
+
+
+def check_at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise SettingsError(f"{name} must be {least} or more (got {value}).")
+
+
+def check_one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise SettingsError(f"{name} must be one of {', '.join(allowed)} (got {value!r}).")
+
+
+def check_image(image: str) -> None:
+    """An empty image is one that a manifest names."""
+    tag = image.rpartition("/")[2].partition(":")[2]
+    if image and "@" not in image and tag in ("", "latest"):
+        raise SettingsError(
+            f"Image {image!r} needs a tag other than latest, or a digest: "
+            "what a moving tag means differs from node to node and cannot be rolled back."
+        )
+
+
+def check_resources(prefix: str, resources: Resources) -> None:
+    for kind in ("cpu", "memory"):
+        request, limit = getattr(resources, f"{kind}_request"), getattr(resources, f"{kind}_limit")
+        names = f"{prefix}{kind.capitalize()}Request", f"{prefix}{kind.capitalize()}Limit"
+        if quantity(names[0], request) > quantity(names[1], limit):
+            raise SettingsError(
+                f"{names[0]} ({request}) is above {names[1]} ({limit}): the cluster would refuse the pod."
+            )
+
+
+def quantity(name: str, value: str) -> float:
+    try:
+        return amount(value)
+    except ValueError as error:
+        raise SettingsError(f"{name}: {error}") from error

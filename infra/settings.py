@@ -1,0 +1,266 @@
+"""The stack's settings: the only module that reads ``pulumi.Config``.
+
+Each field names its key of the ``eco2`` namespace. Type, default and a short description of every key stand in
+Pulumi.yaml, from where the engine fills in what the stack's file leaves out; here stand the unit and the reason. A test
+keeps the two lists equal.
+"""
+
+import re
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+import pulumi
+
+from infra.checks import (
+    SettingsError,
+    check_at_least,
+    check_image,
+    check_one_of,
+    check_password,
+    check_resources,
+    quantity,
+)
+from infra.resources import Resources
+
+CONFIG_NAMESPACE = "eco2"
+
+
+@dataclass(frozen=True)
+class Key:
+    """Marks a field as read from the config key ``name``. A secret's ``check`` runs where its value is first used."""
+
+    name: str
+    check: Callable[[str], str] = str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    app: Annotated[str, Key("appImage")]
+    """Built from app/Dockerfile; API and workers run the same image."""
+    rabbitmq: Annotated[str, Key("rabbitmqImage")]
+    """Default: the version that the cluster operator of this release installs by itself."""
+    redis: Annotated[str, Key("redisImage")]
+    pull_policy: Annotated[str, Key("imagePullPolicy")]
+    """IfNotPresent is right for tags that are never moved; nothing here accepts ``latest``."""
+    cluster_operator: Annotated[str, Key("clusterOperatorImage")]
+    """Empty: the image that the manifest names."""
+    topology_operator: Annotated[str, Key("topologyOperatorImage")]
+    """Empty: the image that the manifest names."""
+
+    def __post_init__(self) -> None:
+        for image in (self.app, self.rabbitmq, self.redis, self.cluster_operator, self.topology_operator):
+            check_image(image)
+        check_one_of("imagePullPolicy", self.pull_policy, ("Always", "IfNotPresent", "Never"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operators:
+    cluster_manifest: Annotated[str, Key("clusterOperatorManifest")]
+    """URL or file. A relative file is taken from the project's root."""
+    cluster_sha256: Annotated[str, Key("clusterOperatorManifestSha256")]
+    """Hex. Empty is an error that names the command which pins it."""
+    topology_manifest: Annotated[str, Key("topologyOperatorManifest")]
+    topology_sha256: Annotated[str, Key("topologyOperatorManifestSha256")]
+    topology_webhooks: Annotated[bool, Key("topologyWebhooks")]
+    """Off by default: the webhooks check objects at admission, which the operator does again while it reconciles, and
+    they need cert-manager."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    storage_class: Annotated[str, Key("storageClass")]
+    protect_data: Annotated[bool, Key("protectData")]
+    """True makes ``pulumi destroy`` refuse to delete what holds data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rabbitmq:
+    node_domain: Annotated[str, Key("rabbitmqNodeDomain")]
+    """Label and taint of the brokers' nodes. Empty: a cluster without such nodes, where everything runs anywhere."""
+    replicas: Annotated[int, Key("rabbitmqReplicas")]
+    storage: Annotated[str, Key("rabbitmqStorage")]
+    """Per broker. The disk alarm needs 1.5 times the broker's memory free in it."""
+    cpu_request: Annotated[str, Key("rabbitmqCpuRequest")]
+    cpu_limit: Annotated[str, Key("rabbitmqCpuLimit")]
+    memory_request: Annotated[str, Key("rabbitmqMemoryRequest")]
+    memory_limit: Annotated[str, Key("rabbitmqMemoryLimit")]
+    delay_start_seconds: Annotated[int, Key("rabbitmqDelayStartSeconds")]
+    """The operator's 30 s are for DNS servers that cache missing names; they would be half of a broker's restart."""
+    termination_grace_seconds: Annotated[int, Key("rabbitmqTerminationGraceSeconds")]
+    """The operator's default is a week. A broker that cannot hand over in time is killed, and Raft copes with that."""
+
+    def __post_init__(self) -> None:
+        if self.replicas < 1 or self.replicas % 2 == 0:
+            raise SettingsError(
+                f"rabbitmqReplicas must be odd (got {self.replicas}): an even cluster can split without a majority, "
+                f"and pause_minority then stops all of it. Use {max(self.replicas, 0) + 1}."
+            )
+        check_at_least("rabbitmqDelayStartSeconds", self.delay_start_seconds, 0)
+        check_at_least("rabbitmqTerminationGraceSeconds", self.termination_grace_seconds, 30)
+        check_resources("rabbitmq", self.resources)
+        if quantity("rabbitmqStorage", self.storage) < 2 * quantity("rabbitmqMemoryLimit", self.memory_limit):
+            raise SettingsError(
+                f"rabbitmqStorage ({self.storage}) must be twice rabbitmqMemoryLimit ({self.memory_limit}) or more: "
+                "below 1.5 times the memory free disk the brokers block every publisher."
+            )
+
+    @property
+    def resources(self) -> Resources:
+        return _resources(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redis:
+    password: Annotated[pulumi.Output[str], Key("redisPassword", check=check_password)]
+    storage: Annotated[str, Key("redisStorage")]
+    """The append-only file, which is rewritten when it has doubled: at least twice ``max_memory``."""
+    cpu_request: Annotated[str, Key("redisCpuRequest")]
+    cpu_limit: Annotated[str, Key("redisCpuLimit")]
+    memory_request: Annotated[str, Key("redisMemoryRequest")]
+    memory_limit: Annotated[str, Key("redisMemoryLimit")]
+    max_memory: Annotated[str, Key("redisMaxMemory")]
+    """Data only. The rewrite of the append-only file forks, and pages that change meanwhile exist twice."""
+    waitaof: Annotated[bool, Key("redisWaitAof")]
+    """False: a power loss of Redis' node may lose the last second of accepted scans. True costs an fsync per POST."""
+
+    def __post_init__(self) -> None:
+        check_resources("redis", self.resources)
+        held = quantity("redisMaxMemory", self.max_memory)
+        if held > 0.75 * quantity("redisMemoryLimit", self.memory_limit):
+            raise SettingsError(
+                f"redisMaxMemory ({self.max_memory}) must be at most three quarters of redisMemoryLimit "
+                f"({self.memory_limit}): Redis forks to rewrite its file, and the kernel would kill it."
+            )
+        if quantity("redisStorage", self.storage) < 2 * held:
+            raise SettingsError(
+                f"redisStorage ({self.storage}) must be twice redisMaxMemory ({self.max_memory}) or more: while the "
+                "append-only file is rewritten, the old and the new one exist."
+            )
+
+    @property
+    def resources(self) -> Resources:
+        return _resources(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    replicas: Annotated[int, Key("apiReplicas")]
+    service_type: Annotated[str, Key("apiServiceType")]
+    cpu_request: Annotated[str, Key("apiCpuRequest")]
+    cpu_limit: Annotated[str, Key("apiCpuLimit")]
+    memory_request: Annotated[str, Key("apiMemoryRequest")]
+    memory_limit: Annotated[str, Key("apiMemoryLimit")]
+    """Uploads are decoded in memory: a 10 MB photo can be 100 MB of pixels."""
+    outbox_max_entries: Annotated[int, Key("outboxMaxEntries")]
+    """Bounds what a broker outage may pile up in Redis."""
+    state_ttl_seconds: Annotated[int, Key("stateTtlSeconds")]
+
+    def __post_init__(self) -> None:
+        check_at_least("apiReplicas", self.replicas, 1)
+        check_one_of("apiServiceType", self.service_type, ("ClusterIP", "LoadBalancer"))
+        check_resources("api", self.resources)
+        check_at_least("outboxMaxEntries", self.outbox_max_entries, 1)
+        check_at_least("stateTtlSeconds", self.state_ttl_seconds, 60)
+
+    @property
+    def resources(self) -> Resources:
+        return _resources(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    replicas: Annotated[int, Key("workerReplicas")]
+    concurrency: Annotated[int, Key("workerConcurrency")]
+    """Slots of one pod. A scan waits for the model nearly all of its time, so a slot is a thread that sleeps."""
+    cpu_request: Annotated[str, Key("workerCpuRequest")]
+    cpu_limit: Annotated[str, Key("workerCpuLimit")]
+    memory_request: Annotated[str, Key("workerMemoryRequest")]
+    memory_limit: Annotated[str, Key("workerMemoryLimit")]
+
+    def __post_init__(self) -> None:
+        check_at_least("workerReplicas", self.replicas, 1)
+        check_at_least("workerConcurrency", self.concurrency, 1)
+        check_resources("worker", self.resources)
+
+    @property
+    def resources(self) -> Resources:
+        return _resources(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    base_url: Annotated[str, Key("modelBaseUrl")]
+    api_key: Annotated[pulumi.Output[str], Key("modelApiKey")]
+    vision: Annotated[str, Key("modelVision")]
+    answer: Annotated[str, Key("modelAnswer")]
+
+    def __post_init__(self) -> None:
+        if not re.match(r"https?://[^/]", self.base_url):
+            raise SettingsError(f"modelBaseUrl must start with http:// or https:// (got {self.base_url!r}).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logging:
+    level: Annotated[str, Key("logLevel")]
+
+    def __post_init__(self) -> None:
+        check_one_of("logLevel", self.level, ("DEBUG", "INFO", "WARNING", "ERROR"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    images: Images
+    operators: Operators
+    storage: Storage
+    rabbitmq: Rabbitmq
+    redis: Redis
+    api: Api
+    worker: Worker
+    model: Model
+    logging: Logging
+
+
+def load() -> Settings:
+    """Reads the whole configuration of the stack. Raises ``SettingsError`` for the first value that cannot work."""
+    config = pulumi.Config(CONFIG_NAMESPACE)
+    return Settings(**{name: _group(config, group) for name, group in typing.get_type_hints(Settings).items()})
+
+
+def config_keys() -> dict[str, type]:
+    """Every config key with the type that this module reads it as."""
+    groups = typing.get_type_hints(Settings).values()
+    return {key.name: type_ for group in groups for type_, key in _keys(group).values()}
+
+
+Group = TypeVar("Group")
+
+
+def _group(config: pulumi.Config, group: type[Group]) -> Group:
+    return group(**{field: _read(config, type_, key) for field, (type_, key) in _keys(group).items()})
+
+
+def _keys(group: type) -> dict[str, tuple[type, Key]]:
+    """The type and the key of each field."""
+    hints = typing.get_type_hints(group, include_extras=True)
+    return {field: typing.get_args(hint) for field, hint in hints.items()}
+
+
+def _read(config: pulumi.Config, type_: type, key: Key) -> object:
+    if type_ is int:
+        return config.require_int(key.name)
+    if type_ is bool:
+        return config.require_bool(key.name)
+    if type_ is str:
+        return config.require(key.name)
+    return config.require_secret(key.name).apply(key.check)
+
+
+def _resources(group: Rabbitmq | Redis | Api | Worker) -> Resources:
+    return Resources(
+        cpu_request=group.cpu_request,
+        cpu_limit=group.cpu_limit,
+        memory_request=group.memory_request,
+        memory_limit=group.memory_limit,
+    )

@@ -1,0 +1,89 @@
+"""Command line: ``python -m lab``."""
+
+import argparse
+import signal
+import sys
+from types import FrameType
+
+from lab import commands
+from lab.console import say
+from lab.errors import LabError
+from lab.layout import Checkout
+from lab.nodes import NODES
+
+_INTERRUPTED = 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(prog="python -m lab", description="Kubernetes on this machine, and the stack in it.")
+    subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    up = subparsers.add_parser("up", help="bring the lab up, or up to date, and deploy the stack")
+    up.add_argument("--stack", default="dev", help=f"one of {', '.join(NODES)} (default: dev)")
+    up.add_argument("--no-deploy", action="store_true", help="only the cluster, without the stack")
+    up.add_argument("--take-over", action="store_true", help="take down a lab of another checkout first")
+    subparsers.add_parser("down", help="remove the lab of this machine, whichever checkout it belongs to")
+    subparsers.add_parser("tools", help="only build the programs, and list them")
+    subparsers.add_parser("images", help="only build the programs and container images, and list the images")
+    subparsers.add_parser("env", help='print export lines for a shell: eval "$(python -m lab env)"')
+    subparsers.add_parser("status", help="say what runs; exit 0 only if this checkout's lab is completely up")
+    return top
+
+
+def main() -> int:
+    """Run one command; returns the exit code."""
+    arguments = parser().parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        return _run(arguments)
+    except LabError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; the same command goes on from here\n")
+        return _INTERRUPTED
+    finally:
+        commands.end_all()
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Imports stand here because `down` must also run where the project's dependencies are not installed."""
+    checkout = Checkout.here()
+    match arguments.command:
+        case "down":
+            from lab.teardown import down
+
+            down()
+        case "status":
+            from lab.status import status_lines
+
+            complete, lines = status_lines(checkout)
+            say("\n".join(lines))
+            return 0 if complete else 1
+        case "env":
+            if not checkout.environment.exists():
+                raise LabError("this checkout's lab is not up, so there is no environment")
+            say(checkout.environment.read_text().rstrip())
+        case "up":
+            from lab.lifecycle import Options, up
+
+            deploy = not arguments.no_deploy
+            up(checkout, Options(stack=arguments.stack, deploy=deploy, take_over=arguments.take_over))
+        case "tools":
+            from lab.lifecycle import build_tools
+
+            build_tools(checkout)
+        case "images":
+            from lab.lifecycle import build_images
+
+            build_images(checkout)
+    return 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

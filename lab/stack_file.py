@@ -1,0 +1,63 @@
+"""The stack's configuration with the lab's values laid over it; pure functions over YAML documents."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+NAMESPACE = "eco2"
+
+SECRETS = ("modelApiKey", "redisPassword")
+"""Keys whose values the lab makes up at random."""
+
+_IMAGE_KEYS = {
+    "appImage": "app",
+    "rabbitmqImage": "rabbitmq",
+    "redisImage": "redis",
+    "clusterOperatorImage": "cluster-operator",
+    "topologyOperatorImage": "topology-operator",
+}
+
+_MANIFEST_KEYS = {
+    "clusterOperatorManifest": "cluster-operator",
+    "topologyOperatorManifest": "messaging-topology-operator",
+}
+
+_PLAIN_VALUES = {
+    "modelBaseUrl": "http://model.model.svc.cluster.local:8000/v1",
+    "storageClass": "gp3",
+    # No load balancer here: the host reaches Services by their own addresses.
+    "apiServiceType": "ClusterIP",
+}
+
+
+def lab_values(image: Callable[[str], str], manifest: Callable[[str], Path]) -> dict[str, str]:
+    """Plain values by key: images and manifests of the lab, and what else differs from a cloud."""
+    values = dict(_PLAIN_VALUES)
+    values |= {key: image(name) for key, name in _IMAGE_KEYS.items()}
+    for key, tool in _MANIFEST_KEYS.items():
+        file = manifest(tool)
+        values |= {key: str(file), f"{key}Sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    return values
+
+
+def merged(stack: Mapping[str, Any], values: Mapping[str, str], encrypted: Mapping[str, Any]) -> dict[str, Any]:
+    """One stack file's content out of three.
+
+    ``stack`` is the stack's own file, ``values`` are laid over it, ``encrypted`` is a stack file that holds the lab's
+    secrets with the salt that they are encrypted with. Secrets of the stack's own file are left out: they are encrypted
+    with a passphrase that the lab does not have.
+    """
+    readable = {key: value for key, value in (stack.get("config") or {}).items() if not _is_encrypted(value)}
+    return {
+        "encryptionsalt": encrypted["encryptionsalt"],
+        "config": {
+            **readable,
+            **{f"{NAMESPACE}:{key}": value for key, value in values.items()},
+            **(encrypted.get("config") or {}),
+        },
+    }
+
+
+def _is_encrypted(value: Any) -> bool:
+    return isinstance(value, Mapping) and "secure" in value

@@ -1,0 +1,3 @@
+module eco2/lab/tools/pause
+
+go 1.26

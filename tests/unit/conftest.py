@@ -1,0 +1,207 @@
+"""The recording engine: takes the place of Pulumi's, and remembers what a program registers.
+
+Each recording runs in a context of its own, so that nothing of it is left for the next test. It ends when every
+registration has landed; only then does the absence of a resource prove anything.
+"""
+
+import contextvars
+import functools
+import hashlib
+import runpy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from google.protobuf import json_format
+from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks
+
+ROOT = Path(__file__).parents[2]
+CLUSTER_OPERATOR = Path(__file__).parent / "infra" / "data" / "cluster-operator.yaml"
+TOPOLOGY_OPERATOR = CLUSTER_OPERATOR.with_name("topology-operator.yaml")
+
+SPECIAL = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+"""The marks by which Pulumi's protocol says that a value is a secret."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """One registered resource. ``waits_for`` are the names of all resources that are made before it."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    secrets: frozenset[str]
+    """Paths of the inputs that are secret, like ``data.password``."""
+    protected: bool
+    urn: str
+    parent: str
+    depends_on: frozenset[str]
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return dict(self.inputs.get("metadata", {}))
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        return dict(self.inputs.get("spec", {}))
+
+
+@dataclass
+class Recording:
+    """What a program registered, by URN, and the stack's outputs."""
+
+    by_urn: dict[str, Made] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def made(self) -> list[Made]:
+        return list(self.by_urn.values())
+
+    def of_kind(self, kind: str) -> list[Made]:
+        """Kubernetes objects of one kind, in the order of their registration."""
+        return [made for made in self.made if made.type.startswith("kubernetes:") and made.type.endswith(f":{kind}")]
+
+    def one(self, kind: str, name: str, namespace: str | None = None) -> Made:
+        """The Kubernetes object of that kind and ``metadata.name``."""
+        found = [
+            made
+            for made in self.of_kind(kind)
+            if made.metadata["name"] == name and namespace in (None, made.metadata.get("namespace"))
+        ]
+        assert len(found) == 1, f"{len(found)} objects {kind} {name}"
+        return found[0]
+
+    def needed_by(self, made: Made) -> list[Made]:
+        """Everything that is made before ``made``: what it, its parents and those in turn depend on."""
+        seen: set[str] = set()
+        todo = [made.urn]
+        while todo:
+            current = self.by_urn.get(todo.pop())
+            if current is None:
+                continue
+            more = {current.parent, *current.depends_on} - seen
+            seen |= more
+            todo += more
+        return [self.by_urn[urn] for urn in seen if urn in self.by_urn]
+
+
+class _Echo(Mocks):
+    """Every resource comes out as it went in, as in a preview without a cluster."""
+
+    def call(self, args: Any) -> tuple[dict[str, Any], None]:
+        return {}, None
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        return f"{args.name}-id", args.inputs
+
+
+class _Monitor(MockMonitor):
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(_Echo())
+        self.recording = recording
+
+    def RegisterResource(self, request: Any) -> Any:
+        response = super().RegisterResource(request)
+        secrets: set[str] = set()
+        inputs = _plain(json_format.MessageToDict(request.object), "", secrets)
+        self.recording.by_urn[response.urn] = Made(
+            type=request.type,
+            name=request.name,
+            inputs=inputs,
+            secrets=frozenset(secrets),
+            protected=request.protect,
+            urn=response.urn,
+            parent=request.parent,
+            depends_on=frozenset(request.dependencies),
+        )
+        return response
+
+
+def _plain(value: Any, path: str, secrets: set[str]) -> Any:
+    """The value without the protocol's wrapping; the paths of secrets are added to ``secrets``."""
+    if isinstance(value, list):
+        return [_plain(item, f"{path}[{index}]", secrets) for index, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+    if value.get(SPECIAL) == SECRET:
+        secrets.add(path)
+        return _plain(value["value"], path, secrets)
+    return {key: _plain(item, f"{path}.{key}".lstrip("."), secrets) for key, item in value.items()}
+
+
+def record(program: Callable[[], object], config: Mapping[str, Any] | None = None, stack: str = "dev") -> Recording:
+    """Runs ``program`` on a new engine. What it raises, now or in an ``apply``, is raised here."""
+    recording = Recording()
+
+    def program_then_outputs() -> pulumi.Output[None]:
+        program()
+        exported = pulumi.runtime.get_root_resource().outputs
+        return pulumi.Output.all(**exported).apply(recording.outputs.update)
+
+    def run() -> None:
+        pulumi.runtime.set_mocks(_Echo(), project="eco2", stack=stack, preview=False, monitor=_Monitor(recording))
+        pulumi.runtime.set_all_config({key: _text(value) for key, value in (config or {}).items()})
+        pulumi.runtime.test(program_then_outputs)()
+
+    contextvars.Context().run(run)
+    return recording
+
+
+def _text(value: Any) -> str:
+    """Configuration arrives as text, as the engine sends it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def stack_config(stack: str, **overlay: Any) -> dict[str, Any]:
+    """What the engine would hand to the program: the schema's defaults, the stack's file, and ``overlay`` over both."""
+    schema = config_in("Pulumi.yaml")
+    defaults = {f"eco2:{key}": entry["default"] for key, entry in schema.items() if "default" in entry}
+    own = config_in(f"Pulumi.{stack}.yaml")
+    return {**defaults, **own, **{f"eco2:{key}": value for key, value in (UNSET | overlay).items()}}
+
+
+@functools.cache
+def config_in(file: str) -> dict[str, Any]:
+    """The ``config`` section of a file at the project's root."""
+    section: dict[str, Any] = yaml.safe_load((ROOT / file).read_text())["config"]
+    return section
+
+
+UNSET = {
+    "appImage": "registry.example/eco2-app:1",
+    "redisPassword": "not-a-real-password",
+    "modelApiKey": "not-a-real-key",
+    "clusterOperatorManifest": str(CLUSTER_OPERATOR),
+    "clusterOperatorManifestSha256": hashlib.sha256(CLUSTER_OPERATOR.read_bytes()).hexdigest(),
+    "topologyOperatorManifest": str(TOPOLOGY_OPERATOR),
+    "topologyOperatorManifestSha256": hashlib.sha256(TOPOLOGY_OPERATOR.read_bytes()).hexdigest(),
+}
+"""What every user has to set; the manifests are short ones of the same shape as the operators' own."""
+
+
+@functools.cache
+def run_stack(stack: str, **overlay: Any) -> Recording:
+    """The recording of a stack, with settings laid over its file. Made once each, because tests only read it."""
+    program = ROOT / "stacks" / "__main__.py"
+    return record(lambda: runpy.run_path(str(program), run_name="__main__"), stack_config(stack, **overlay), stack)
+
+
+@pytest.fixture(params=["dev", "prod"])
+def built(request: pytest.FixtureRequest) -> Recording:
+    """Each stack in turn."""
+    return run_stack(request.param)
+
+
+@pytest.fixture
+def dev() -> Recording:
+    return run_stack("dev")
+
+
+@pytest.fixture
+def prod() -> Recording:
+    return run_stack("prod")

@@ -1,0 +1,67 @@
+"""What is made before what. On the way down it is the other way round."""
+
+import re
+
+import pytest
+
+from tests.unit.conftest import Made, Recording
+
+
+def kinds(resources: list[Made]) -> set[str]:
+    return {made.type.rpartition(":")[2] for made in resources}
+
+
+def names(resources: list[Made], kind: str) -> set[str]:
+    return {made.metadata["name"] for made in resources if re.fullmatch(f"kubernetes:.*:{kind}", made.type)}
+
+
+def test_a_definition_comes_before_the_operator_and_the_operator_before_its_objects(built: Recording) -> None:
+    deployment = built.one("Deployment", "rabbitmq-cluster-operator")
+    assert names(built.needed_by(deployment), "CustomResourceDefinition") == {"rabbitmqclusters.rabbitmq.com"}
+    cluster = built.one("RabbitmqCluster", "eco2-rabbitmq")
+    assert "rabbitmq-cluster-operator" in names(built.needed_by(cluster), "Deployment")
+
+
+@pytest.mark.parametrize("kind", ["Vhost", "Exchange", "Queue", "Policy", "Binding", "User", "Permission"])
+def test_topology_objects_live_between_the_broker_and_the_topology_operator(kind: str, built: Recording) -> None:
+    for made in built.of_kind(kind):
+        needed = built.needed_by(made)
+        assert "RabbitmqCluster" in kinds(needed), f"{made.name} would be declared on no broker"
+        operators = names(needed, "Deployment")
+        assert "messaging-topology-operator" in operators, f"the finalizer of {made.name} would hang for ever"
+
+
+def test_everything_in_the_vhost_comes_after_the_vhost(built: Recording) -> None:
+    for kind in ("Exchange", "Queue", "Policy", "Binding", "Permission"):
+        for made in built.of_kind(kind):
+            assert "Vhost" in kinds(built.needed_by(made)), f"{made.name} would be refused"
+
+
+def test_a_binding_comes_after_both_of_its_ends(built: Recording) -> None:
+    for binding in built.of_kind("Binding"):
+        needed = built.needed_by(binding)
+        ends = {made.spec["name"] for made in needed if made.type.endswith((":Exchange", ":Queue"))}
+        assert {binding.spec["source"], binding.spec["destination"]} <= ends
+
+
+def test_a_permission_comes_after_its_user(built: Recording) -> None:
+    for permission in built.of_kind("Permission"):
+        assert permission.metadata["name"] in names(built.needed_by(permission), "User")
+
+
+@pytest.mark.parametrize("service", ["scan-api", "scan-worker"])
+def test_an_app_comes_after_all_of_the_topology_its_user_and_redis(service: str, built: Recording) -> None:
+    needed = built.needed_by(built.one("Deployment", service))
+    for kind in ("Queue", "Exchange", "Binding", "Policy"):
+        assert names(needed, kind) == {made.metadata["name"] for made in built.of_kind(kind)}, (
+            f"a message to a missing {kind.lower()} is lost"
+        )
+    assert service in names(needed, "Permission")
+    assert "redis" in names(needed, "StatefulSet")
+
+
+def test_everything_in_a_namespace_comes_after_the_namespace(built: Recording) -> None:
+    for made in built.made:
+        namespace = made.metadata.get("namespace")
+        if namespace is not None:
+            assert namespace in names(built.needed_by(made), "Namespace"), f"{made.name} needs {namespace}"

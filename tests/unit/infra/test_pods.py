@@ -1,0 +1,130 @@
+"""Every pod that the stacks make, the operators' and the brokers' included, satisfies Pod Security ``restricted``."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra.quantities import amount
+from tests.unit.conftest import Recording
+
+ALLOWED_VOLUMES = {
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
+FORBIDDEN = ("hostNetwork", "hostPID", "hostIPC", "hostUsers")
+
+Pod = dict[str, Any]
+OURS = ("scan-api", "scan-worker", "redis")
+
+
+def pods(stack: Recording) -> Iterator[tuple[str, Pod]]:
+    for kind in ("Deployment", "StatefulSet"):
+        for made in stack.of_kind(kind):
+            yield made.metadata["name"], made.spec["template"]["spec"]
+    for cluster in stack.of_kind("RabbitmqCluster"):
+        yield cluster.metadata["name"], cluster.spec["override"]["statefulSet"]["spec"]["template"]["spec"]
+
+
+def containers(pod: Pod) -> list[Pod]:
+    return [*pod.get("initContainers", []), *pod["containers"]]
+
+
+def violations(pod: Pod) -> list[str]:
+    """What Pod Security ``restricted`` would refuse the pod for."""
+    context = pod.get("securityContext", {})
+    found = [name for name in FORBIDDEN if pod.get(name)]
+    found += [f"volume {v['name']}" for v in pod.get("volumes", []) if not ALLOWED_VOLUMES & set(v)]
+    if not context.get("runAsNonRoot") or context.get("runAsUser") == 0:
+        found.append("may run as root")
+    if context.get("seccompProfile", {}).get("type") != "RuntimeDefault":
+        found.append("no seccomp profile")
+    for container in containers(pod):
+        own = container.get("securityContext", {})
+        if own.get("allowPrivilegeEscalation") is not False or own.get("privileged"):
+            found.append(f"{container['name']} may gain privileges")
+        if own.get("capabilities", {}).get("drop") != ["ALL"] or own["capabilities"].get("add"):
+            found.append(f"{container['name']} keeps capabilities")
+        if any("hostPort" in port for port in container.get("ports", [])):
+            found.append(f"{container['name']} takes a port of the node")
+    return found
+
+
+def test_the_check_itself_refuses_a_bare_pod() -> None:
+    assert len(violations({"containers": [{"name": "x"}]})) == 4
+
+
+def test_every_pod_satisfies_restricted(built: Recording) -> None:
+    found = {name: violations(pod) for name, pod in pods(built)}
+    assert set(found) >= {*OURS, "eco2-rabbitmq", "rabbitmq-cluster-operator", "messaging-topology-operator"}
+    assert not any(found.values()), found
+
+
+def test_every_namespace_enforces_restricted_of_a_fixed_version(built: Recording) -> None:
+    for namespace in built.of_kind("Namespace"):
+        labels = namespace.metadata["labels"]
+        assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+        assert labels["pod-security.kubernetes.io/enforce-version"].startswith("v1.")
+
+
+def test_no_container_asks_for_more_than_its_limit(built: Recording) -> None:
+    sized = [(name, c["resources"]) for name, pod in pods(built) for c in pod["containers"] if "resources" in c]
+    sized += [(cluster.name, cluster.spec["resources"]) for cluster in built.of_kind("RabbitmqCluster")]
+    assert len(sized) == 6, "each of the containers has requests and limits"
+    for name, resources in sized:
+        for kind in ("cpu", "memory"):
+            assert amount(resources["requests"][kind]) <= amount(resources["limits"][kind]), f"{name}: {kind}"
+
+
+def test_no_container_holds_a_secret_in_plain(built: Recording) -> None:
+    for name, pod in pods(built):
+        for variable in (entry for container in containers(pod) for entry in container.get("env", [])):
+            if any(word in variable["name"] for word in ("PASSWORD", "KEY", "TOKEN", "SECRET")):
+                assert "secretKeyRef" in variable.get("valueFrom", {}), f"{name} has {variable['name']} in plain"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_pods_have_a_read_only_root_and_no_token(name: str, built: Recording) -> None:
+    pod = dict(pods(built))[name]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["enableServiceLinks"] is False
+    assert pod["serviceAccountName"] == name
+    assert pod["securityContext"]["runAsUser"] > 10000, "a lower user may be somebody on the node"
+    assert all(container["securityContext"]["readOnlyRootFilesystem"] for container in pod["containers"])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_pods_are_probed_and_stay_off_the_brokers_nodes(name: str, built: Recording) -> None:
+    pod = dict(pods(built))[name]
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert all(probe in container for container in pod["containers"])
+    terms = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert terms == [{"matchExpressions": [{"key": "domain", "operator": "NotIn", "values": ["data"]}]}]
+
+
+def test_a_workload_selects_exactly_the_pods_that_it_makes(built: Recording) -> None:
+    for kind in ("Deployment", "StatefulSet"):
+        for made in built.of_kind(kind):
+            wanted = made.spec["selector"]["matchLabels"].items()
+            assert wanted <= made.spec["template"]["metadata"]["labels"].items()
+
+
+def test_a_service_selects_pods_that_exist(built: Recording) -> None:
+    made = [
+        m.spec["template"]["metadata"]["labels"] for kind in ("Deployment", "StatefulSet") for m in built.of_kind(kind)
+    ]
+    for service in built.of_kind("Service"):
+        wanted = service.spec["selector"].items()
+        assert any(wanted <= labels.items() for labels in made), f"nobody answers for {service.name}"
+
+
+def test_workloads_with_several_pods_are_spread(prod: Recording) -> None:
+    for made in prod.of_kind("Deployment"):
+        if made.spec["replicas"] > 1:
+            assert made.spec["template"]["spec"]["topologySpreadConstraints"], f"{made.name}: one node could take all"

@@ -1,0 +1,35 @@
+"""What differs between the stacks is data, and the data is what each stack promises."""
+
+from tests.unit.conftest import ROOT, Recording, run_stack
+
+
+def test_no_code_asks_which_stack_it_is() -> None:
+    for folder in ("infra", "stacks"):
+        for source in (ROOT / folder).glob("*.py"):
+            assert "get_stack" not in source.read_text(), f"{source.name}: a stack is its file, nothing else"
+
+
+def test_both_stacks_are_made_of_the_same_resources(dev: Recording, prod: Recording) -> None:
+    def identities(stack: Recording) -> set[tuple[str, str]]:
+        return {(made.type, made.name) for made in stack.made if made.parent}
+
+    assert identities(dev) == identities(prod)
+
+
+def test_production_has_three_brokers_and_no_single_pod_that_answers_users(prod: Recording) -> None:
+    assert prod.one("RabbitmqCluster", "eco2-rabbitmq").spec["replicas"] == 3
+    assert all(prod.one("Deployment", name).spec["replicas"] >= 2 for name in ("scan-api", "scan-worker"))
+
+
+def test_production_refuses_to_delete_what_holds_data(dev: Recording, prod: Recording) -> None:
+    protected = {made.type.rpartition(":")[2] for made in prod.made if made.protected}
+    assert protected == {"Namespace", "RabbitmqCluster", "Vhost", "Queue", "StatefulSet"}
+    assert not any(made.protected for made in dev.made), "a development stack must be easy to throw away"
+
+
+def test_a_cluster_without_nodes_of_a_domain_gets_no_affinity_to_one() -> None:
+    stack = run_stack("dev", rabbitmqNodeDomain="")
+    broker = stack.one("RabbitmqCluster", "eco2-rabbitmq").spec
+    assert not broker["tolerations"]
+    assert not broker["affinity"]
+    assert "affinity" not in stack.one("Deployment", "scan-api").spec["template"]["spec"]

@@ -1,0 +1,52 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from lab.stack_file import lab_values, merged
+
+ENCRYPTED = {"encryptionsalt": "v1:salt", "config": {"eco2:modelApiKey": {"secure": "v1:lab"}}}
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    file = tmp_path / "operator.yml"
+    file.write_text("kind: List\n")
+    return file
+
+
+def test_the_lab_lays_its_values_over_the_stacks_own() -> None:
+    own = {"config": {"eco2:storageClass": "standard", "eco2:rabbitmqReplicas": 3}}
+    config = merged(own, {"storageClass": "gp3"}, ENCRYPTED)["config"]
+    assert config["eco2:storageClass"] == "gp3"
+    assert config["eco2:rabbitmqReplicas"] == 3, "the lab must run the same stack, not another one"
+
+
+def test_secrets_of_the_stacks_own_file_are_left_out() -> None:
+    own = {"encryptionsalt": "v1:other", "config": {"eco2:token": {"secure": "v1:other"}, "aws:region": "r"}}
+    content = merged(own, {}, ENCRYPTED)
+    assert content["encryptionsalt"] == "v1:salt"
+    assert "eco2:token" not in content["config"], "the engine would fail to decrypt it"
+    assert content["config"]["aws:region"] == "r"
+
+
+def test_the_labs_secrets_stay_encrypted() -> None:
+    assert merged({}, {}, ENCRYPTED)["config"]["eco2:modelApiKey"] == {"secure": "v1:lab"}
+
+
+@pytest.mark.parametrize("own", [{}, {"config": None}], ids=["empty file", "empty config"])
+def test_a_stack_file_without_values_is_fine(own: dict[str, None]) -> None:
+    assert merged(own, {"a": "b"}, ENCRYPTED)["config"]["eco2:a"] == "b"
+
+
+def test_manifests_come_with_their_checksum(manifest: Path) -> None:
+    values = lab_values(lambda name: f"localhost/eco2/{name}:1", lambda tool: manifest)
+    assert values["clusterOperatorManifest"] == str(manifest)
+    assert values["topologyOperatorManifestSha256"] == hashlib.sha256(manifest.read_bytes()).hexdigest()
+
+
+def test_every_image_of_the_stack_is_the_labs_own(manifest: Path) -> None:
+    values = lab_values(lambda name: f"localhost/eco2/{name}:1", lambda tool: manifest)
+    images = {key: value for key, value in values.items() if key.endswith("Image")}
+    assert len(images) == 5
+    assert all(value.startswith("localhost/eco2/") for value in images.values()), "it would be pulled from a registry"
