@@ -15,8 +15,7 @@ from app.settings import Settings
 from app.state.connection import results_url
 
 _CONNECT_SECONDS = 4
-_HEARTBEAT_SECONDS = 60
-"""A worker that shuts down waits up to 80 s for its steps and sends no heartbeats; the broker gives up after 120 s."""
+_HEARTBEAT_SECONDS = 30
 
 
 def create_celery(settings: Settings, *, name: str, publishing_connections: int) -> ConfirmingCelery:

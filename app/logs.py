@@ -39,6 +39,10 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+def _is_no_late_acknowledgement(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith("Couldn't ack")
+
+
 def configure_logging(level: str) -> None:
     """Sends every logger's records to stderr as JSON. Chatty libraries are left their errors."""
     handler = logging.StreamHandler()
@@ -46,3 +50,5 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.ERROR)
+    # A broker that goes away would leave a traceback for each step in flight. Their messages are delivered again.
+    logging.getLogger("celery.worker.request").addFilter(_is_no_late_acknowledgement)

@@ -46,8 +46,8 @@ class ApiSettings(Settings):
     publisher_threads: PositiveInt = 8
     """Scans that one process hands to the broker at the same time; each has a connection of its own."""
 
-    uploads_max: PositiveInt = 64
-    """Bodies that may be on their way in at the same time: each takes up to 1 MiB of memory and 10 MiB of /tmp."""
+    uploads_max: PositiveInt = 128
+    """Bodies that are read at the same time; others wait. Each takes up to 1 MiB of memory, or 10 MiB of /tmp."""
 
     upload_seconds: PositiveInt = 60
     """How long a client may take to send its body."""

@@ -46,6 +46,7 @@ def _register(celery: ConfirmingCelery, task: topology.Task, step: ScanStep, sto
     celery.task(
         name=task.name,
         bind=True,
+        shared=False,
         acks_late=True,
         ignore_result=True,
         max_retries=len(task.ladder),

@@ -121,7 +121,8 @@ def with_value(stack_file: str, key: str, value: str) -> str:
     """The stack file's text with one value set; edited as text, so that its comments stay."""
     line = f'  {key}: "{value}"'
     changed, count = re.subn(rf"^  {re.escape(key)}:.*$", line, stack_file, flags=re.MULTILINE)
-    return changed if count else f"{stack_file.rstrip()}\n{line}\n"
+    # At the end of the file there may be another section, the encryption salt.
+    return changed if count else re.sub(r"^config:.*$", f"config:\n{line}", stack_file, count=1, flags=re.MULTILINE)
 
 
 def main() -> None:

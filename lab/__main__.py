@@ -34,7 +34,8 @@ def main() -> int:
     """Run one command; returns the exit code."""
     arguments = parser().parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
     try:
         return _run(arguments)
     except LabError as error:

@@ -7,6 +7,7 @@ from string import Template
 from lab.node_agents import VOLUMES
 from lab.nodes import DNS_ADDRESS
 
+NAMESPACES = ("kube-system", "local-path-storage", "model")
 _IMAGES = ("coredns", "local-path-provisioner", "python", "model")
 
 

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,10 +17,12 @@ from lab.layout import Checkout
 from lab.node import NodeSpec, State
 from lab.node_agents import PRIVATE_DIRECTORIES, Agents
 from lab.nodes import Node, nodes_of
+from lab.parallel import for_each
 from lab.pki import Pki
 from lab.probes import NotReady, probe
 from lab.process import wait_until
 from lab.records import Record, run_directory
+from lab.teardown import remove_data
 
 _API_SECONDS = 90
 _READY_SECONDS = 180
@@ -88,6 +89,7 @@ class Cluster:
         """Start the nodes from nothing, until the API server serves."""
         record = self._record()
         record.save()
+        remove_data(self.checkout)
         for directory in record.directories:
             Path(directory).mkdir(parents=True, exist_ok=True)
         (Path("/proc/sys") / _CHANGED_SETTINGS[0]).write_text(str(_INOTIFY_INSTANCES))
@@ -96,18 +98,15 @@ class Cluster:
         network.set_up(self.nodes)
         self._pki.create(self.nodes)
         shutil.copy(self._pki.kubeconfig("admin"), self.checkout.kubeconfig)
-        with ThreadPoolExecutor(len(self.nodes)) as pool:
-            for started in [pool.submit(self._start_node, node, store) for node in self.nodes]:
-                started.result()
+        for_each(lambda node: self._start_node(node, store), self.nodes, at_once=len(self.nodes))
         wait_until(self._check_api, _API_SECONDS, "the API server serves")
         record.with_content(self.content).save()
 
     def add_images(self) -> None:
         """Give running nodes the images that they lack."""
         sockets = [self._directory(node, "/run/containerd") / "containerd.sock" for node in self.nodes]
-        with ThreadPoolExecutor(len(sockets)) as pool:
-            for added in [pool.submit(self.store.add_missing, one, self.images.for_nodes()) for one in sockets]:
-                added.result()
+        images = self.images.for_nodes()
+        for_each(lambda socket: self.store.add_missing(socket, images), sockets, at_once=len(sockets))
 
     def apply_addons(self) -> None:
         """Bring the add-ons to what this checkout says."""
@@ -184,8 +183,7 @@ class Cluster:
     def _check_ready(self) -> None:
         states = self._check_nodes()
         objects = self.kubectl.objects("nodes", "deployments", "pods")
-        addon_namespaces = ("kube-system", "local-path-storage", "model")
-        ours = [one for one in objects if one["metadata"].get("namespace", "kube-system") in addon_namespaces]
+        ours = [one for one in objects if one["metadata"].get("namespace") in (None, *addons.NAMESPACES)]
         lines = unready(ours, [node.name for node in self.nodes])
         lines += [f"node {n.name} is {s}" for n, s in zip(self.nodes, states, strict=True) if s is not State.UP]
         if lines:

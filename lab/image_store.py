@@ -8,13 +8,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.cache import Cache, content_hash
 from lab.commands import run
+from lab.parallel import for_each
 from lab.probes import probe
 from lab.process import wait_until
 
@@ -37,17 +37,14 @@ class ImageStore:
         key = content_hash(repr(sorted(images)), repr(self.containerd))
         return self.cache.ensure(_KIND, key, lambda directory: self._build(directory, images)) / "root"
 
-    def prune(self, images: Mapping[str, Path]) -> None:
-        """Forget the stores that the last few changes have replaced."""
-        self.cache.prune(_KIND, [self.prepared(images).parent.name], _KEPT_STORES - 1)
+    def prune(self) -> None:
+        """Forget the stores that the last few changes have replaced. Nodes keep their links."""
+        self.cache.prune(_KIND, [], _KEPT_STORES)
 
     def add_missing(self, socket: Path, images: Mapping[str, Path]) -> list[str]:
         """Import the images that a running containerd lacks; returns their references."""
         missing = [reference for reference in images if reference not in self._present(socket)]
-        with ThreadPoolExecutor(2) as pool:
-            imports = [pool.submit(self._ctr, socket, "import", "--local", images[name]) for name in missing]
-            for done in imports:
-                done.result()
+        for_each(lambda name: self._ctr(socket, "import", "--local", images[name]), missing, at_once=2)
         return missing
 
     def _build(self, directory: Path, images: Mapping[str, Path]) -> None:

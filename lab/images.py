@@ -11,6 +11,7 @@ from lab.cache import Cache, content_hash
 from lab.console import say
 from lab.debian import Account, RootFileSystem
 from lab.dockerfiles import Buildah
+from lab.parallel import results
 from lab.tools import ToolBuilder
 
 RABBITMQ_UID = 999
@@ -148,6 +149,7 @@ class ImageBuilder:
 
     def for_nodes(self) -> dict[str, Path]:
         """Reference and archive of every image that pods use, once all are built."""
+        results(self._futures.values())
         return {self.reference(image.name): self.archive(image.name) for image in IMAGES if image.name not in BASES}
 
     def prune(self) -> None:

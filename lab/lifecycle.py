@@ -1,8 +1,9 @@
 """``up`` from beginning to end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from lab import packages
 from lab.cache import Cache
@@ -79,22 +80,27 @@ def up(checkout: Checkout, options: Options) -> None:
             with phases.phase("tools and images"):
                 programs = tools.programs()
                 images.for_nodes()
-            cache = Cache(cache_root())
-            store = ImageStore(cache, programs["containerd"], programs["ctr"])
-            manifests = Manifests(cache, checkout.lab / "tools", programs["kubectl"])
-            cluster = Cluster(checkout, options.stack, programs, images, store)
-            bring_up(cluster, phases)
-            url = None
-            if options.deploy:
-                stack = Stack(checkout, options.stack, programs, images.reference, manifests)
-                with phases.phase("stack"):
-                    url = stack.deploy()
+            url = run_stack(checkout, options, programs, images, phases)
             tools.prune()
             images.prune()
-            store.prune(images.for_nodes())
     say(phases.summary())
     if url:
         say(f"API {url}")
+
+
+def run_stack(
+    checkout: Checkout, options: Options, programs: Mapping[str, Path], images: ImageBuilder, phases: Phases
+) -> str:
+    """The cluster, and the stack in it if that is asked for; returns the API's URL, or ""."""
+    cache = Cache(cache_root())
+    store = ImageStore(cache, programs["containerd"], programs["ctr"])
+    bring_up(Cluster(checkout, options.stack, programs, images, store), phases)
+    store.prune()
+    if not options.deploy:
+        return ""
+    manifests = Manifests(cache, checkout.lab / "tools", programs["kubectl"])
+    with phases.phase("stack"):
+        return Stack(checkout, options.stack, programs, images.reference, manifests).deploy()
 
 
 def make_room(checkout: Checkout, options: Options) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from lab.cgroups import kubelet_root
 from lab.nodes import DNS_ADDRESS, POD_RANGE, Node
 from lab.pki import Pki
@@ -58,7 +56,7 @@ class Agents:
                 name="kubelet",
                 command=(
                     str(self.programs["kubelet"]),
-                    f"--config={self.files / 'kubelet.yaml'}",
+                    f"--config={self.files / 'kubelet.json'}",
                     f"--kubeconfig={self.pki.kubeconfig(self.node.name)}",
                     f"--hostname-override={self.node.name}",
                     f"--node-ip={self.node.address}",
@@ -69,7 +67,7 @@ class Agents:
             ),
             Process(
                 name="kube-proxy",
-                command=(str(self.programs["kube-proxy"]), f"--config={self.files / 'kube-proxy.yaml'}"),
+                command=(str(self.programs["kube-proxy"]), f"--config={self.files / 'kube-proxy.json'}"),
                 needs=(api_ready,),
                 ready=_PROXY_HEALTH,
                 environment={"XTABLES_LOCKFILE": "/run/containerd/xtables.lock"},
@@ -82,8 +80,8 @@ class Agents:
             "containerd.toml": containerd_configuration(self.files / "cni", self.pause_image),
             "cni/10-eco2.conflist": json.dumps(pod_network(self.node), indent=1),
             "resolv.conf": "",
-            "kubelet.yaml": yaml.safe_dump(self._kubelet()),
-            "kube-proxy.yaml": yaml.safe_dump(self._proxy()),
+            "kubelet.json": json.dumps(self._kubelet(), indent=1),
+            "kube-proxy.json": json.dumps(self._proxy(), indent=1),
         }
 
     def _kubelet(self) -> dict[str, object]:
@@ -158,9 +156,6 @@ def containerd_configuration(network: Path, pause_image: str) -> str:
     """containerd's configuration: default directories, and nothing written outside of them."""
     return f"""\
 version = 3
-
-[plugins.'io.containerd.cri.v1.images']
-  use_local_image_pull = true
 
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = "{pause_image}"

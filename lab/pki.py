@@ -1,13 +1,12 @@
 """Keys, certificates and kubeconfigs of one cluster, made with openssl."""
 
-from concurrent.futures import ThreadPoolExecutor
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from lab.commands import run
 from lab.nodes import API_PORT, API_SERVICE_ADDRESS, Node
+from lab.parallel import for_each
 
 CONTROLLER_MANAGER = "system:kube-controller-manager"
 SCHEDULER = "system:kube-scheduler"
@@ -48,9 +47,7 @@ class Pki:
         self.directory.chmod(0o700)
         self._authority()
         run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.key("service-account")])
-        with ThreadPoolExecutor(4) as pool:
-            for done in [pool.submit(self._issue, *wanted) for wanted in certificates(nodes)]:
-                done.result()
+        for_each(lambda wanted: self._issue(*wanted), certificates(nodes), at_once=4)
         for client in ("admin", "controller-manager", "scheduler", "proxy", *(node.name for node in nodes)):
             self._write_kubeconfig(client)
 
@@ -73,7 +70,7 @@ class Pki:
         path = self.kubeconfig(name)
         path.touch(mode=0o600)
         path.write_text(
-            yaml.safe_dump(
+            json.dumps(
                 {
                     "apiVersion": "v1",
                     "kind": "Config",
@@ -95,7 +92,7 @@ class Pki:
                     "contexts": [{"name": "eco2-lab", "context": {"cluster": "eco2-lab", "user": name}}],
                     "current-context": "eco2-lab",
                 },
-                sort_keys=False,
+                indent=1,
             )
         )
 

@@ -19,6 +19,7 @@ from lab.errors import LabError
 from lab.layout import Checkout, cache_root
 from lab.network import RANGES, overlapping
 from lab.nodes import BRIDGE
+from lab.records import Record
 from lab.tools import all_tools, go_directive
 
 GIBIBYTE = 1024**3
@@ -76,7 +77,7 @@ def gather(cache: Path, checkout: Path) -> Facts:
         distribution=distribution(Path("/etc/os-release").read_text()) if linux else "",
         user=os.geteuid(),
         go=go_version(),
-        networks=foreign_networks() if linux and shutil.which("ip") else (),
+        networks=foreign_networks(BRIDGE if Record.load() else None) if linux and shutil.which("ip") else (),
         free_bytes=min(_free(cache), _free(checkout)),
     )
 
@@ -109,24 +110,29 @@ def go_version() -> tuple[int, int] | None:
     return (int(found.group(1)), int(found.group(2))) if found else None
 
 
-def foreign_networks() -> list[str]:
+def foreign_networks(own_bridge: str | None) -> list[str]:
     """IPv4 ranges of interfaces and routes that are not the lab's own, without the default route."""
     addresses = json.loads(run(["ip", "-json", "-4", "address"]))
     routes = json.loads(run(["ip", "-json", "-4", "route", "show", "table", "all"]))
-    return networks_of(addresses, routes)
+    return networks_of(addresses, routes, own_bridge)
 
 
-def networks_of(addresses: Sequence[dict[str, object]], routes: Sequence[dict[str, object]]) -> list[str]:
-    """The ranges in the JSON of ``ip address`` and ``ip route``; what lies on the lab's bridge is left out."""
+def networks_of(
+    addresses: Sequence[dict[str, object]], routes: Sequence[dict[str, object]], own_bridge: str | None
+) -> list[str]:
+    """The ranges in the JSON of ``ip address`` and ``ip route``.
+
+    ``own_bridge`` is the bridge of a lab that is recorded, if there is one: what belongs to it is left out.
+    """
     found: set[str] = set()
     for link in addresses:
-        if link.get("ifname") != BRIDGE:
+        if link.get("ifname") != own_bridge:
             entries = link.get("addr_info", [])
             assert isinstance(entries, list)
             found.update(f"{entry['local']}/{entry['prefixlen']}" for entry in entries)
     for route in routes:
-        foreign = route.get("dev") != BRIDGE and route.get("type") != "unreachable"
-        if foreign and route["dst"] != "default":
+        own = own_bridge and (route.get("dev") == own_bridge or route.get("type") == "unreachable")
+        if not own and route["dst"] != "default":
             found.add(str(route["dst"]))
     return sorted(found)
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -25,6 +26,8 @@ from lab.stack_file import NAMESPACE, SECRETS, lab_values, merged
 
 API_OUTPUT = "api_url"
 _STOP_SECONDS = 60
+_GOES_ON_AFTER_A_KILL = {"PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true"}
+"""A killed engine leaves objects that its state does not know of: the next update takes them over."""
 
 
 @dataclass(frozen=True)
@@ -151,14 +154,16 @@ class Stack:
                 *("--config-file", self.checkout.stack_file(self.name)),
             ],
             cwd=self.checkout.root,
-            env={**os.environ, **self.environment},
+            env={**os.environ, **self.environment, **_GOES_ON_AFTER_A_KILL},
             start_new_session=True,
         )
         try:
             code = child.wait()
         except KeyboardInterrupt:
             child.send_signal(signal.SIGINT)
-            child.wait(_STOP_SECONDS)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_STOP_SECONDS)
+            child.kill()
             raise
         if code != 0:
             raise LabError(f"pulumi up of stack {self.name} failed with code {code}; the cluster is left as it is")

@@ -14,6 +14,7 @@ from lab.cache import Cache, content_hash
 from lab.commands import CommandError, run
 from lab.console import say
 from lab.errors import LabError
+from lab.parallel import results
 
 ORDER = (
     "kubernetes",
@@ -129,6 +130,8 @@ class ToolBuilder:
     def _ensure(self, tool: Tool) -> Path:
         begun = time.monotonic()
         built = not self._entry(tool.name).is_dir()
+        if built:
+            say(f"  building {tool.name}")
         entry = self._cache.ensure("tools", self._entry(tool.name).name, tool.build)
         if built:
             self._finished += 1
@@ -142,7 +145,7 @@ class ToolBuilder:
 
     def directories(self) -> list[Path]:
         """Where all tools lie, once every one is built."""
-        return [future.result() for future in self._futures.values()]
+        return results(self._futures.values())
 
     def programs(self) -> dict[str, Path]:
         """Every program by its name, once all are built."""

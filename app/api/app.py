@@ -114,5 +114,16 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
         definitions = schema.pop("$defs", {})
         document["components"]["schemas"] |= {"ProblemDocument": schema, **definitions}
+        _forget_default_errors(document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _forget_default_errors(document: dict[str, Any]) -> None:
+    """FastAPI documents an error of its own form wherever there is a parameter. None of these occurs here."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)

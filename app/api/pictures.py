@@ -70,7 +70,8 @@ def _check_size(picture: Image.Image) -> None:
 
 def _shrink(picture: Image.Image) -> Image.Image:
     picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    # Half the work of the default filter, which no model sees the difference to.
+    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BOX)
     upright = ImageOps.exif_transpose(picture)
     if not upright.has_transparency_data:
         return upright.convert("RGB")

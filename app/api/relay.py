@@ -23,8 +23,9 @@ logger = logging.getLogger(__name__)
 _GROUP = "relay"
 _BATCH = 32
 _BLOCK_MS = 5000
-_CLAIM_SECONDS = 10
-_DEAD_MS = 30_000
+_CLAIM_SECONDS = 5
+_LAST_BATCH_SECONDS = 5
+_DEAD_MS = 20_000
 """An entry that nobody has touched for so long belongs to a dead process: a live one tries again every few seconds."""
 
 _FORGOTTEN_MS = 3_600_000
@@ -80,6 +81,15 @@ class Relay:
         if not entries:
             self._has_own = False
             entries = await self._read(">", block_ms=_BLOCK_MS)
+        batch = asyncio.ensure_future(self._hand_all_over(entries))
+        try:
+            return await asyncio.shield(batch)
+        except asyncio.CancelledError:
+            # Left half done, the entries would wait until another process takes them over.
+            await asyncio.wait({batch}, timeout=_LAST_BATCH_SECONDS)
+            raise
+
+    async def _hand_all_over(self, entries: list[Entry]) -> bool:
         are_out = await asyncio.gather(*(self._hand_over(fields) for _, fields in entries))
         if done := [number for (number, _), is_out in zip(entries, are_out, strict=True) if is_out]:
             pipeline = self._redis.pipeline(transaction=True)

@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from email.message import Message as HeaderValue
 from http import HTTPStatus
 from typing import Annotated, BinaryIO
@@ -22,6 +22,7 @@ from app.state.scans import NewScan
 
 USER_INPUT_CHARACTERS = 500
 
+_PLACE_SECONDS = 10
 _FIELD_BYTES = 8 * 1024
 _FIELDS_MAX = 4
 _FORM_FIELDS = frozenset({"image", "user_input"})
@@ -43,12 +44,12 @@ class Uploads:
 
     def __init__(self, pictures: Pictures, *, at_a_time: int, seconds: float) -> None:
         self._pictures = pictures
-        self._free = at_a_time
+        self._places = asyncio.Semaphore(at_a_time)
         self._seconds = seconds
 
     async def read(self, request: Request, user: str) -> NewScan:
         """The scan that a request asks for, its photo prepared. Raises ``Problem`` or ``RequestValidationError``."""
-        with self._place():
+        async with self._place():
             try:
                 async with asyncio.timeout(self._seconds):
                     return await self._read(request, user)
@@ -57,15 +58,18 @@ class Uploads:
                     HTTPStatus.REQUEST_TIMEOUT, "too-slow", f"The body took longer than {self._seconds:g} s."
                 ) from error
 
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        if not self._free:
-            raise overloaded("Too many photos are being uploaded at this moment.")
-        self._free -= 1
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Who waits for a place has read nothing of its body yet."""
+        try:
+            async with asyncio.timeout(_PLACE_SECONDS):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise overloaded("Too many photos are being uploaded at this moment.") from error
         try:
             yield
         finally:
-            self._free += 1
+            self._places.release()
 
     async def _read(self, request: Request, user: str) -> NewScan:
         content_type = _content_type(request)

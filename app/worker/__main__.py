@@ -28,6 +28,7 @@ from app.steps.vision import Vision
 from app.tasks import register_scan_tasks
 from app.worker.consumer import reporting_consumer
 from app.worker.health import Health, serve
+from app.worker.pool import DrainingPool
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def main() -> int:
 
     worker = celery.Worker(
         hostname=f"celery@{socket.gethostname()}",
-        pool_cls="threads",
+        pool_cls=DrainingPool,
         consumer_cls=reporting_consumer(health),
         concurrency=settings.worker_concurrency,
         queues=queues,

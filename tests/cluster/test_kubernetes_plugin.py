@@ -48,7 +48,7 @@ class Program:
         (self.folder / "__main__.py").write_text(f"NAMESPACE = {self.namespace!r}\n{HEAD}\n{body}")
 
     def pulumi(self, *arguments: str, check: bool = True) -> str:
-        own = (f"PULUMI_BACKEND_URL=file://{self.folder}/state", "PULUMI_CONFIG_PASSPHRASE=test")
+        own = (f"PULUMI_BACKEND_URL=file://{self.folder}/state", "PULUMI_CONFIG_PASSPHRASE=test", "PULUMI_STACK=test")
         done = self.shell("env", *own, "pulumi", *arguments, "--non-interactive", cwd=self.folder, check=check)
         return done.stdout + done.stderr
 

@@ -5,12 +5,19 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
-from tests.cluster.clients import ROOT, Scans, Shell
+import httpx
+
+from tests.cluster.clients import ROOT, Scans, Shell, wait_for
+from tests.cluster.environment import read_environment
 
 LAB = [sys.executable, "-m", "lab"]
 RECORD = Path("/run/eco2-lab")
+CGROUP = "/eco2-lab/"
+MIDDLE_OF_THE_DEPLOYMENT_SECONDS = 15
 
 
 def run(*command: str) -> str:
@@ -18,19 +25,22 @@ def run(*command: str) -> str:
 
 
 def lab_processes() -> list[int]:
-    """Every process that was started for the lab: its command names the lab's folder, or it runs in a node."""
+    """Every process in one of the lab's control groups, which is every process of a node."""
     found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            cgroup = (entry / "cgroup").read_text()
-            command = (entry / "cmdline").read_bytes().decode(errors="replace")
+            cgroups = (entry / "cgroup").read_text()
         except OSError:
-            continue
-        if "eco2n" in cgroup or f"{ROOT}/.lab/" in command:
+            continue  # ended meanwhile
+        if CGROUP in cgroups:
             found.append(int(entry.name))
     return found
+
+
+def kill_everything() -> None:
+    for pid in lab_processes():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def traces() -> dict[str, list[str]]:
@@ -39,7 +49,7 @@ def traces() -> dict[str, list[str]]:
 
     return {
         "processes": [str(pid) for pid in lab_processes()],
-        "mounts": lines(Path("/proc/self/mountinfo").read_text(), ".lab/", "eco2"),
+        "mounts": lines(Path("/proc/self/mountinfo").read_text(), "/.lab/", "eco2-lab"),
         "namespaces": lines(run("ip", "netns", "list"), "eco2"),
         "links": lines(run("ip", "-brief", "link"), "eco2"),
         "routes": lines(run("ip", "route", "show", "table", "all"), "10.89.", "10.244.", "10.96."),
@@ -49,14 +59,21 @@ def traces() -> dict[str, list[str]]:
     }
 
 
-def test_up_recovers_after_everything_was_killed(shell: Shell, scans: Scans, photo: Path) -> None:
-    for pid in lab_processes():
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    subprocess.run([*LAB, "up", "--stack=dev"], cwd=ROOT, check=True)
-    assert scans.finish(scans.submit(photo), timeout_seconds=120)["status"] == "completed"
+def test_up_recovers_after_everything_was_killed_and_an_interruption(shell: Shell, photo: Path, tmp_path: Path) -> None:
+    kill_everything()
+    up = [*LAB, "up", "--stack=dev"]
+    output = tmp_path / "output"
+    with output.open("w") as file, subprocess.Popen(up, cwd=ROOT, stdout=file) as interrupted:
+        wait_for("the stack's turn", lambda: "Updating (dev)" in output.read_text(), 120)
+        time.sleep(MIDDLE_OF_THE_DEPLOYMENT_SECONDS)
+        interrupted.send_signal(signal.SIGINT)
+    assert interrupted.returncode != 0, "an interrupted up must not look like a finished one"
+
+    subprocess.run(up, cwd=ROOT, check=True)
+
+    with httpx.Client(base_url=read_environment()["API_URL"], timeout=30) as http:
+        scans = Scans(http)
+        assert scans.finish(scans.submit(photo), timeout_seconds=120)["status"] == "completed"
 
 
 def test_down_leaves_nothing(shell: Shell) -> None:

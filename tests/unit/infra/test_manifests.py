@@ -80,6 +80,11 @@ def test_pinning_writes_both_checksums_and_keeps_the_comments(file: Path) -> Non
     assert f'  eco2:topologyOperatorManifestSha256: "{SHA256}"\n' in text
 
 
+def test_a_new_checksum_goes_into_the_config_section() -> None:
+    before = "config:\n  eco2:b: x\nencryptionsalt: v1:abc\n"
+    assert with_value(before, "eco2:a", "2") == 'config:\n  eco2:a: "2"\n  eco2:b: x\nencryptionsalt: v1:abc\n'
+
+
 def test_pinning_again_replaces_the_old_checksum() -> None:
     before = 'config:\n  eco2:a: "1"\n  eco2:b: x\n'
     assert with_value(before, "eco2:a", "2") == 'config:\n  eco2:a: "2"\n  eco2:b: x\n'

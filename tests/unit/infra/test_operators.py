@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.unit.conftest import Recording, run_stack
+from tests.unit.conftest import Recording
 
 WEBHOOK_KINDS = ("ValidatingWebhookConfiguration", "Certificate", "Issuer")
 
@@ -38,12 +38,11 @@ def test_without_webhooks_nothing_is_left_that_waits_for_a_certificate(dev: Reco
     assert env(dev, "messaging-topology-operator")["ENABLE_WEBHOOKS"] == "false"
 
 
-def test_with_webhooks_the_manifest_stays_whole() -> None:
-    stack = run_stack("dev", topologyWebhooks=True)
-    assert all(stack.of_kind(kind) for kind in WEBHOOK_KINDS)
-    assert stack.one("Service", "webhook-service")
-    assert container(stack, "messaging-topology-operator")["volumeMounts"]
-    assert env(stack, "messaging-topology-operator")["ENABLE_WEBHOOKS"] == "true"
+def test_with_webhooks_the_manifest_stays_whole(variant: Recording) -> None:
+    assert all(variant.of_kind(kind) for kind in WEBHOOK_KINDS)
+    assert variant.one("Service", "webhook-service")
+    assert container(variant, "messaging-topology-operator")["volumeMounts"]
+    assert env(variant, "messaging-topology-operator")["ENABLE_WEBHOOKS"] == "true"
 
 
 def test_what_a_manifest_sets_in_the_environment_stays(dev: Recording) -> None:
@@ -51,10 +50,9 @@ def test_what_a_manifest_sets_in_the_environment_stays(dev: Recording) -> None:
         assert "OPERATOR_NAMESPACE" in env(dev, operator)
 
 
-def test_an_image_is_the_manifests_own_unless_the_stack_names_one(dev: Recording) -> None:
+def test_an_image_is_the_manifests_own_unless_the_stack_names_one(dev: Recording, variant: Recording) -> None:
     assert container(dev, "rabbitmq-cluster-operator")["image"] == "rabbitmqoperator/cluster-operator:2.16.0"
-    other = run_stack("dev", clusterOperatorImage="registry.example/cluster-operator:x")
-    assert container(other, "rabbitmq-cluster-operator")["image"] == "registry.example/cluster-operator:x"
+    assert container(variant, "rabbitmq-cluster-operator")["image"] == "registry.example/cluster-operator:x"
 
 
 def test_the_pull_policy_is_the_stacks(dev: Recording) -> None:

@@ -1,5 +1,8 @@
 """What differs between the stacks is data, and the data is what each stack promises."""
 
+import pytest
+
+from infra.manifests import ManifestError
 from tests.unit.conftest import ROOT, Recording, run_stack
 
 
@@ -27,9 +30,13 @@ def test_production_refuses_to_delete_what_holds_data(dev: Recording, prod: Reco
     assert not any(made.protected for made in dev.made), "a development stack must be easy to throw away"
 
 
-def test_a_cluster_without_nodes_of_a_domain_gets_no_affinity_to_one() -> None:
-    stack = run_stack("dev", rabbitmqNodeDomain="")
-    broker = stack.one("RabbitmqCluster", "eco2-rabbitmq").spec
+def test_a_manifest_that_is_not_the_pinned_one_ends_the_program() -> None:
+    with pytest.raises(ManifestError, match="clusterOperatorManifestSha256"):
+        run_stack("dev", clusterOperatorManifestSha256="0" * 64)
+
+
+def test_a_cluster_without_nodes_of_a_domain_gets_no_affinity_to_one(variant: Recording) -> None:
+    broker = variant.one("RabbitmqCluster", "eco2-rabbitmq").spec
     assert not broker["tolerations"]
     assert not broker["affinity"]
-    assert "affinity" not in stack.one("Deployment", "scan-api").spec["template"]["spec"]
+    assert "affinity" not in variant.one("Deployment", "scan-api").spec["template"]["spec"]

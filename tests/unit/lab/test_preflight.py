@@ -52,13 +52,14 @@ def test_a_newer_go_is_good() -> None:
 def test_addresses_and_routes_of_others_are_seen() -> None:
     addresses = [{"ifname": "eth0", "addr_info": [{"local": "192.0.2.2", "prefixlen": 24}]}]
     routes = [{"dst": "default", "dev": "eth0"}, {"dst": "10.0.0.0/8", "dev": "tun0"}]
-    assert networks_of(addresses, routes) == ["10.0.0.0/8", "192.0.2.2/24"]
+    assert networks_of(addresses, routes, None) == ["10.0.0.0/8", "192.0.2.2/24"]
 
 
 def test_the_labs_own_network_is_not_in_its_way() -> None:
     addresses = [{"ifname": "eco2-br", "addr_info": [{"local": "10.89.0.1", "prefixlen": 24}]}]
     routes = [{"dst": "10.244.0.0/24", "dev": "eco2-br"}, {"dst": "10.96.0.0/16", "type": "unreachable", "dev": "lo"}]
-    assert networks_of(addresses, routes) == []
+    assert networks_of(addresses, routes, "eco2-br") == []
+    assert networks_of(addresses, routes, None), "a bridge that nobody recorded would be taken for the lab's own"
 
 
 @pytest.mark.parametrize("text", ["NAME=x\nID=debian\n", 'ID="debian"\nVERSION_ID=12'])

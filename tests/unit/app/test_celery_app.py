@@ -1,0 +1,55 @@
+"""Celery's configuration against the topology that it is computed from."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from app import topology
+from app.celery_app import create_celery
+from app.publishing import ConfirmingCelery
+from app.scan_chain import scan_chain
+from app.settings import ApiSettings
+
+
+@pytest.fixture
+def celery(environment: Mapping[str, str]) -> ConfirmingCelery:
+    return create_celery(ApiSettings(), name="test", publishing_connections=2)
+
+
+def test_each_task_goes_to_its_queue_by_exchange_and_key(celery: ConfirmingCelery) -> None:
+    bound = {(binding.exchange, binding.routing_key): binding.queue for binding in topology.BINDINGS}
+    for task in topology.TASKS:
+        route = celery.amqp.router.route({}, task.name)
+        assert bound[route["exchange"], route["routing_key"]] == task.queue
+        assert "queue" not in route, "Celery would publish to the default exchange, past the alternate exchange"
+
+
+def test_celery_declares_nothing(celery: ConfirmingCelery) -> None:
+    for queue in celery.amqp.queues.values():
+        assert queue.no_declare, f"{queue.name}: a declaration with other arguments than the broker's ends in a 406"
+        assert queue.exchange.no_declare
+        assert not queue.queue_arguments, "Celery would take it for a quorum queue and declare 28 delay queues"
+    assert not celery.conf.task_create_missing_queues
+    assert not celery.conf.worker_enable_remote_control
+
+
+def test_every_consumable_queue_is_known_to_celery(celery: ConfirmingCelery) -> None:
+    consumed = {queue for service in topology.SERVICES for queue in service.consumes}
+    assert consumed <= set(celery.amqp.queues)
+
+
+def test_no_message_is_acknowledged_before_its_work_is_done(celery: ConfirmingCelery) -> None:
+    assert celery.conf.task_acks_late
+    assert celery.conf.task_acks_on_failure_or_timeout is False, "a scan would be lost with an error nobody thought of"
+    assert celery.conf.broker_transport_options["confirm_publish"]
+
+
+def test_a_password_of_any_characters_reaches_the_broker_whole(celery: ConfirmingCelery) -> None:
+    connection = celery.connection_for_write()
+    assert (connection.userid, connection.password, connection.virtual_host) == ("scan-api", "b@/ker", topology.VHOST)
+
+
+def test_the_chain_carries_the_scans_id(celery: ConfirmingCelery) -> None:
+    tasks = scan_chain(celery, "some-id").tasks
+    assert [task.task for task in tasks] == [task.name for task in topology.SCAN_TASKS]
+    assert (tasks[0].args, tasks[0].options["task_id"]) == (("some-id",), "some-id")

@@ -1,0 +1,86 @@
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from celery import Celery
+from celery.exceptions import Reject
+from kombu.exceptions import OperationalError
+
+from app import publishing
+from app.celery_app import create_celery
+from app.publishing import PUBLISHED_AT, ConfirmingCelery
+from app.settings import ApiSettings
+
+
+class Broker:
+    """Refuses a number of publishes, then confirms. Stands in for a pool of producers and Celery's own sending."""
+
+    def __init__(self, refusals: int) -> None:
+        self._refusals = refusals
+        self.sent: list[dict[str, Any]] = []
+        self.dropped_connections = 0
+        self.connection = self
+
+    @contextmanager
+    def acquire(self, **_: Any) -> Iterator["Broker"]:
+        yield self
+
+    def collect(self, **_: Any) -> None:
+        self.dropped_connections += 1
+
+    def send_task(self, _: Celery, name: str, args: Any, kwargs: Any, **options: Any) -> str:
+        if self._refusals:
+            self._refusals -= 1
+            raise OperationalError("no broker")
+        self.sent.append(options)
+        return name
+
+
+@pytest.fixture
+def celery(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> ConfirmingCelery:
+    monkeypatch.setattr(publishing, "_FIRST_WAIT_SECONDS", 0.001)
+    return create_celery(ApiSettings(), name="test", publishing_connections=2)
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, broker: Broker, *, in_task: bool) -> None:
+    monkeypatch.setattr(ConfirmingCelery, "producer_pool", broker)
+    monkeypatch.setattr(ConfirmingCelery, "current_worker_task", "a task" if in_task else None)
+    monkeypatch.setattr(Celery, "send_task", lambda *args, **options: broker.send_task(*args, **options))
+
+
+def test_inside_a_task_a_publish_goes_on_until_it_is_confirmed(
+    celery: ConfirmingCelery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = Broker(refusals=5)
+    connect(monkeypatch, broker, in_task=True)
+    assert celery.send_task("next.link") == "next.link", "the chain would end here, with its message acknowledged"
+    assert broker.dropped_connections == 5, "a late confirm would be taken for the next message's"
+
+
+def test_outside_a_task_there_is_one_attempt(celery: ConfirmingCelery, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, Broker(refusals=1), in_task=False)
+    with pytest.raises(OperationalError):
+        celery.send_task("first.link")
+
+
+def test_a_worker_that_goes_down_gives_the_message_back(
+    celery: ConfirmingCelery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(monkeypatch, Broker(refusals=99), in_task=True)
+    celery.going_down.set()
+    with pytest.raises(Reject) as rejected:
+        celery.send_task("next.link")
+    assert rejected.value.requeue, "dead-lettered, a healthy scan would be lost"
+
+
+def test_each_publish_waits_for_its_confirm_and_tells_its_time(
+    celery: ConfirmingCelery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = Broker(refusals=0)
+    connect(monkeypatch, broker, in_task=False)
+    celery.send_task("first.link", headers={"other": 1})
+    [options] = broker.sent
+    assert options["confirm_timeout"] > 0, "under a disk alarm it would block for ever"
+    assert options["retry"] is False
+    assert set(options["headers"]) == {"other", PUBLISHED_AT}

@@ -1,0 +1,101 @@
+"""What the tasks do on the broker with each decision."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from celery import Celery
+from celery.exceptions import Ignore, Reject
+
+from app import tasks, topology
+from app.celery_app import create_celery
+from app.settings import ApiSettings
+from app.state.steps import Beginning
+from app.steps.running import Bury, Decision, Drop, PassOn, StepBack, TryAgain
+from tests.unit.app.conftest import FakeSteps
+
+TASK = topology.VISION
+PUBLISHES_NOTHING: list[dict[str, Any]] = []
+
+
+class Message:
+    """Runs the task as a worker does for a message, and records what it publishes."""
+
+    def __init__(self, celery: Celery, retries: int) -> None:
+        self._task = celery.tasks[TASK.name]
+        self._retries = retries
+        self.published: list[dict[str, Any]] = []
+
+    def run(self, monkeypatch: pytest.MonkeyPatch, decision: Decision) -> str:
+        monkeypatch.setattr(tasks, "run_step", lambda *_, **__: decision)
+        monkeypatch.setattr(self._task, "signature_from_request", self._sign)
+        self._task.push_request(id="id", args=("id",), kwargs={}, retries=self._retries)
+        try:
+            said: str = self._task.run("id")
+        finally:
+            self._task.pop_request()
+        return said
+
+    def _sign(self, request: Any, retries: int) -> "Message":
+        self._republished_with = retries
+        return self
+
+    def apply_async(self, **options: Any) -> None:
+        self.published.append(options | {"retries": self._republished_with})
+
+
+@pytest.fixture
+def celery(environment: Mapping[str, str]) -> Celery:
+    made = create_celery(ApiSettings(), name="test", publishing_connections=2)
+    nothing: Any = None
+    store: Any = FakeSteps(beginning=Beginning.DONE)
+    tasks.register_scan_tasks(made, {TASK: nothing}, store)
+    return made
+
+
+@pytest.mark.parametrize("is_news", [True, False])
+def test_a_done_step_hands_the_scan_to_the_next_link(
+    celery: Celery, monkeypatch: pytest.MonkeyPatch, is_news: bool
+) -> None:
+    message = Message(celery, retries=0)
+    assert message.run(monkeypatch, PassOn(is_news=is_news)) == "id"
+    assert message.published == PUBLISHES_NOTHING, "the next link is Celery's to publish"
+
+
+@pytest.mark.parametrize("retries", range(len(TASK.ladder)))
+def test_a_retry_goes_to_the_ladders_next_rung(celery: Celery, monkeypatch: pytest.MonkeyPatch, retries: int) -> None:
+    message = Message(celery, retries)
+    with pytest.raises(Ignore):
+        message.run(monkeypatch, TryAgain("500"))
+    [published] = message.published
+    rung = TASK.ladder[retries]
+    assert (published["exchange"], published["retries"]) == (rung.name, retries + 1)
+    assert published["routing_key"] == TASK.queue, "the rung dead-letters by this key: it would not come back"
+    seconds = rung.delay.total_seconds()
+    assert seconds / 2 <= published["expiration"] <= seconds
+
+
+@pytest.mark.parametrize(("is_outage", "rung"), [(False, TASK.ladder[0]), (True, TASK.ladder[-1])])
+def test_stepping_back_costs_no_retry(
+    celery: Celery, monkeypatch: pytest.MonkeyPatch, is_outage: bool, rung: topology.RetryDelay
+) -> None:
+    message = Message(celery, retries=3)
+    with pytest.raises(Ignore):
+        message.run(monkeypatch, StepBack("busy", is_outage))
+    [published] = message.published
+    assert (published["exchange"], published["retries"]) == (rung.name, 3)
+
+
+def test_a_buried_message_is_dead_lettered_by_the_broker(celery: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = Message(celery, retries=3)
+    with pytest.raises(Reject) as rejected:
+        message.run(monkeypatch, Bury("four tries"))
+    assert not rejected.value.requeue
+    assert message.published == PUBLISHES_NOTHING
+
+
+def test_a_copy_that_has_lost_its_step_is_acknowledged(celery: Celery, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = Message(celery, retries=0)
+    with pytest.raises(Ignore):
+        message.run(monkeypatch, Drop())
+    assert message.published == PUBLISHES_NOTHING
