@@ -4,6 +4,7 @@ Each recording runs in a context of its own, so that nothing of it is left for t
 registration has landed; only then does the absence of a resource prove anything.
 """
 
+import asyncio
 import contextvars
 import functools
 import hashlib
@@ -144,6 +145,8 @@ def record(program: Callable[[], object], config: Mapping[str, Any] | None = Non
         return pulumi.Output.all(**exported).apply(recording.outputs.update)
 
     def run() -> None:
+        # Pulumi takes the thread's event loop, which asyncio.run() in another test has taken away.
+        asyncio.set_event_loop(asyncio.new_event_loop())
         pulumi.runtime.set_mocks(_Echo(), project="eco2", stack=stack, preview=False, monitor=_Monitor(recording))
         pulumi.runtime.set_all_config({key: _text(value) for key, value in (config or {}).items()})
         pulumi.runtime.test(program_then_outputs)()
