@@ -48,6 +48,7 @@ preflight:
 
 # An interrupted install leaves no marker, so the next call begins again.
 $(VENV)/installed: requirements.lock pyproject.toml
+	@echo "installing the Python environment into $(VENV), under a minute ..."
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || apt-get install --yes --no-install-recommends python3-venv
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock

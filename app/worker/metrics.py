@@ -24,7 +24,7 @@ WAIT_SECONDS = Histogram(
     "scan_task_wait_seconds",
     "Time from a message's publishing to its task's start, of first tries.",
     ["task"],
-    buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120),
+    buckets=(0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 5, 30, 120),
 )
 SCANS = Counter("scans_finished_total", "Scans that were completed or failed here.", ["status"])
 
