@@ -13,10 +13,12 @@ from tests.cluster.clients import ROOT, Broker, Model, Scans, Shell, Stack, wait
 from tests.cluster.environment import lab_stack, read_environment
 
 LAB = [sys.executable, "-m", "lab"]
+LAST = ("test_destroy.py", "test_lab.py")
+"""They take the stack and the lab away from under the others."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.name == "test_lab.py")  # it takes the lab away from under the others
+    items.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.cluster)

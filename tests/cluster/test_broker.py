@@ -7,7 +7,7 @@ import pytest
 
 from app import topology
 from app.topology import ApplyTo
-from tests.cluster.clients import Broker, Shell, wait_for
+from tests.cluster.clients import Broker, Model, Scans, Shell, wait_for
 
 POLICY_KINDS = {ApplyTo.QUORUM_QUEUES: "quorum_queues", ApplyTo.EXCHANGES: "exchanges"}
 
@@ -101,10 +101,12 @@ def test_workers_limit_what_they_hold_per_consumer(broker: Broker) -> None:
         assert not channel.get("global_prefetch_count"), "quorum queues refuse a global prefetch (540)"
 
 
-def test_publishers_confirm(broker: Broker, shell: Shell) -> None:
+def test_publishers_confirm(broker: Broker, shell: Shell, scans: Scans, model: Model) -> None:
+    scans.finish(scans.submit_url("https://photos.example.com/can.jpg"))  # the relay connects with its first publish
     api = shell.secret("scan", "scan-api-user-credentials")["username"]
-    channels = [channel for channel in broker.everywhere("channels") if channel["user"] == api]
-    assert channels, "the relay has no channel"
+    channels = wait_for(
+        "the relay's channel", lambda: [item for item in broker.everywhere("channels") if item["user"] == api]
+    )
     assert all(channel["confirm"] for channel in channels), "a publish without confirm can vanish"
 
 

@@ -17,6 +17,8 @@ from tests.cluster.environment import read_environment
 LAB = [sys.executable, "-m", "lab"]
 RECORD = Path("/run/eco2-lab")
 CGROUP = "/eco2-lab/"
+INTERRUPTIBLE = ["env", "--default-signal=INT"]
+"""What runs in a shell's background ignores Ctrl-C, and so would all that it starts."""
 MIDDLE_OF_THE_DEPLOYMENT_SECONDS = 15
 
 
@@ -63,7 +65,7 @@ def test_up_recovers_after_everything_was_killed_and_an_interruption(shell: Shel
     kill_everything()
     up = [*LAB, "up", "--stack=dev"]
     output = tmp_path / "output"
-    with output.open("w") as file, subprocess.Popen(up, cwd=ROOT, stdout=file) as interrupted:
+    with output.open("w") as file, subprocess.Popen([*INTERRUPTIBLE, *up], cwd=ROOT, stdout=file) as interrupted:
         wait_for("the stack's turn", lambda: "Updating (dev)" in output.read_text(), 120)
         time.sleep(MIDDLE_OF_THE_DEPLOYMENT_SECONDS)
         interrupted.send_signal(signal.SIGINT)

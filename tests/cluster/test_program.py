@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app import topology
-from tests.cluster.clients import ROOT, Json, Scans, Shell, Stack, wait_for
+from tests.cluster.clients import ROOT, Json, Scans, Shell, Stack
 
 
 def planned(stack: Stack, *arguments: str) -> list[tuple[str, str]]:
@@ -63,11 +63,3 @@ def test_the_outputs_say_how_to_use_the_stack(stack: Stack, scans: Scans) -> Non
     assert stack.outputs["api_url"] == str(scans.http.base_url).rstrip("/")
     password = stack.shell("bash", "-c", stack.outputs["management_password_command"]).stdout
     assert len(password) >= 16
-
-
-def test_destroy_ends_without_hanging_finalizers_and_up_works_again(stack: Stack, shell: Shell) -> None:
-    stack.pulumi("destroy", "--yes", "--skip-preview")
-    left = shell.kubectl("get", "namespaces", "--output=name").split()
-    assert not {f"namespace/{name}" for name in ("rabbitmq", "rabbitmq-system", "redis", "scan")} & set(left)
-    stack.pulumi("up", "--yes", "--skip-preview")
-    wait_for("the API to be back", lambda: shell.ready_pods("scan", "scan-api"))
