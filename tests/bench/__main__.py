@@ -101,7 +101,7 @@ def steady() -> Iterator[Figure]:
         scans = asyncio.run(load(count=400, per_second=20))
         after = waits()
     note = "20 scans/s, 400 scans"
-    yield from of_waits({bound: after[bound] - before[bound] for bound in after}, note)
+    yield from of_waits({bound: count - before.get(bound, 0.0) for bound, count in after.items()}, note)
     overheads = [(scan.done - vision - answer) * 1000 for scan in scans if scan.done is not None]
     yield Figure("completed of accepted", len(overheads) / len(scans) * 100, "%", "100 %", note)
     yield Figure("end to end minus model, p50", statistics.median(overheads), "ms", "", note)
@@ -186,10 +186,15 @@ def main() -> None:
     figures: list[Figure] = []
     for name in chosen:
         sys.stderr.write(f"measuring {name} …\n")
-        figures += FIGURES[name]()
-    RESULTS.write_text(json.dumps([asdict(figure) for figure in figures], indent=1, ensure_ascii=False))
-    for figure in figures:
-        sys.stdout.write(f"{figure.figure:38} {figure.value:9.1f} {figure.unit:6} {figure.goal:10} {figure.note}\n")
+        for figure in FIGURES[name]():
+            show(figure)
+            figures.append(figure)
+            RESULTS.write_text(json.dumps([asdict(each) for each in figures], indent=1, ensure_ascii=False))
+
+
+def show(figure: Figure) -> None:
+    sys.stdout.write(f"{figure.figure:38} {figure.value:9.1f} {figure.unit:6} {figure.goal:10} {figure.note}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
