@@ -183,13 +183,18 @@ def main() -> None:
     chosen = parser.parse_args().only.split(",")
     if unknown := set(chosen) - set(FIGURES):
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(FIGURES)}")
-    figures: list[Figure] = []
     for name in chosen:
         sys.stderr.write(f"measuring {name} …\n")
         for figure in FIGURES[name]():
             show(figure)
-            figures.append(figure)
-            RESULTS.write_text(json.dumps([asdict(each) for each in figures], indent=1, ensure_ascii=False))
+            keep(figure)
+
+
+def keep(figure: Figure) -> None:
+    """In the place of the same figure's last value; what was not measured this time stays."""
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    by_name = {each["figure"]: each for each in [*kept, asdict(figure)]}
+    RESULTS.write_text(json.dumps(list(by_name.values()), indent=1, ensure_ascii=False))
 
 
 def show(figure: Figure) -> None:
