@@ -40,8 +40,9 @@ LOCK_FLAGS := --quiet --generate-hashes --no-header --no-emit-index-url --no-emi
 
 # The page's tests look at it in a real browser, and at its Korean in a font that has it.
 browser:
-	@dpkg --status chromium fonts-noto-cjk >/dev/null 2>&1 || \
-		{ apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends chromium fonts-noto-cjk; }
+	@[ "$$(dpkg-query --show --showformat='$${db:Status-Status} ' $(BROWSER) 2>/dev/null)" = "installed installed " ] || \
+		{ apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends $(BROWSER); }
+BROWSER := chromium fonts-noto-cjk
 
 preflight:
 	@$(PYTHON) -m lab.preflight
