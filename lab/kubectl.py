@@ -29,10 +29,6 @@ class Kubectl:
         items: list[dict[str, Any]] = json.loads(answer)["items"]
         return items
 
-    def kustomize(self, directory: Path) -> str:
-        """The manifests that a kustomization makes."""
-        return run([self.program, "kustomize", directory])
-
     @property
     def _command(self) -> list[str]:
         return [str(self.program), f"--kubeconfig={self.kubeconfig}", f"--request-timeout={_REQUEST_SECONDS}s"]

@@ -113,14 +113,6 @@ def identity_file(node: str) -> Path:
     return run_directory(node) / "stat"
 
 
-def children_of(pid: int) -> list[int]:
-    """The direct children of a process; empty when it is gone."""
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
 def exists(pid: int) -> bool:
     """Whether a process of this number runs at all."""
     return os.path.exists(f"/proc/{pid}")

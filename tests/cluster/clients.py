@@ -114,11 +114,6 @@ class Broker:
         found: list[Json] = answer.json()
         return found
 
-    def messages(self, queue: str) -> int:
-        answer = self.http.get(f"/api/queues/{self.vhost}/{queue}")
-        answer.raise_for_status()
-        return int(answer.json().get("messages", 0))
-
 
 @dataclass(frozen=True)
 class Event:

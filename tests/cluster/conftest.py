@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app import topology
-from tests.cluster.clients import ROOT, Broker, Model, Scans, Shell, Stack, wait_for
+from tests.cluster.clients import ROOT, Broker, Model, Scans, Shell, Stack
 from tests.cluster.environment import lab_stack, read_environment
 
 LAB = [sys.executable, "-m", "lab"]
@@ -72,10 +72,8 @@ def model_client(shell: Shell) -> Iterator[Model]:
 @pytest.fixture
 def model(model_client: Model) -> Iterator[Model]:
     """A quick model, so that tests wait for what they test; set back to the lab's usual times afterwards."""
-    before = model_client.counters()
-    model_client.control(vision_seconds=0.6, answer_seconds=0.6, fault=None)
-    yield model_client
-    model_client.control(**{key: before[key] for key in ("vision_seconds", "answer_seconds", "fault")})
+    with model_client.set(vision_seconds=0.6, answer_seconds=0.6, fault=None):
+        yield model_client
 
 
 @pytest.fixture(scope="session")
@@ -88,10 +86,3 @@ def photos() -> list[Path]:
 @pytest.fixture
 def photo(photos: list[Path]) -> Path:
     return photos[0]
-
-
-@pytest.fixture
-def quiet_broker(broker: Broker) -> Broker:
-    """The broker once nothing is queued any more, so that a test sees only its own messages."""
-    wait_for("empty work queues", lambda: not any(broker.messages(q.name) for q in topology.WORK_QUEUES), 60)
-    return broker

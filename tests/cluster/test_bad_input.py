@@ -1,15 +1,17 @@
 """Everyday mistakes of a client: a problem document with a sentence that helps, and nothing is queued."""
 
+import runpy
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.cluster.clients import ROOT, Broker, Scans
+from tests.cluster.clients import ROOT, Scans
 
 USER = {"X-User-ID": "tester"}
-ELEVEN_MEGABYTES = b"\xff\xd8\xff" + bytes(11 * 1024 * 1024)
+ELEVEN_MEGABYTES = runpy.run_path(str(ROOT / "tests" / "data" / "spoil.py"))["oversized_jpeg"]()
+"""A good photo but for its size: refused for that alone."""
 
 
 def image(content: bytes, name: str = "photo.jpg") -> dict[str, Any]:
@@ -49,11 +51,6 @@ def assert_problem(answer: httpx.Response, expected: set[int]) -> None:
     assert len(problem["detail"]) > 10, "a sentence that helps"
 
 
-def work_published(broker: Broker) -> int:
-    exchange = broker.http.get(f"/api/exchanges/{broker.vhost}/scan.direct").json()
-    return int(exchange.get("message_stats", {}).get("publish_in", 0))
-
-
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_gets_a_problem_document(mistake: str, scans: Scans) -> None:
     request, expected = MISTAKES[mistake]
@@ -70,7 +67,7 @@ def test_an_unknown_task_is_a_problem(task_id: str, scans: Scans) -> None:
     assert_problem(scans.http.get(f"/task/{task_id}/status"), {404, 422})
 
 
-def test_nothing_of_all_this_is_queued(quiet_broker: Broker, scans: Scans) -> None:
+def test_nothing_of_all_this_is_queued(scans: Scans) -> None:
     before = scans.http.get("/metrics").text
     for request, _ in MISTAKES.values():
         scans.http.post("/classify/async", **request)

@@ -2,7 +2,16 @@
 
 from pathlib import Path
 
-from tests.cluster.clients import Broker, Model, Scans, Shell, wait_for
+from tests.cluster.clients import Broker, Json, Model, Scans, Shell, wait_for
+from tests.cluster.processes import in_control_group, kill
+
+KILLED = 128 + 9
+"""The exit code of a container that SIGKILL has ended."""
+
+
+def was_killed(pod: Json) -> bool:
+    [container] = pod["status"]["containerStatuses"]
+    return bool(container["lastState"].get("terminated", {}).get("exitCode") == KILLED)
 
 
 def test_a_scan_survives_the_kill_of_its_worker(photo: Path, scans: Scans, model: Model, shell: Shell) -> None:
@@ -10,11 +19,9 @@ def test_a_scan_survives_the_kill_of_its_worker(photo: Path, scans: Scans, model
         task_id = scans.submit(photo)
         wait_for("the model call", lambda: scans.status(task_id)["status"] == "processing")
         for pod in shell.pods("scan", "scan-worker"):
-            kill = ("kubectl", "exec", pod["metadata"]["name"], "--namespace=scan", "--", "kill", "-9", "1")
-            shell(*kill, check=False)
-            shell.kubectl("delete", "pod", pod["metadata"]["name"], "--namespace=scan", "--grace-period=0", "--force")
-    state = scans.finish(task_id, timeout_seconds=120)
-    assert state["status"] == "completed"
+            kill(in_control_group(pod["metadata"]["uid"]))
+    assert scans.finish(task_id, timeout_seconds=120)["status"] == "completed"
+    wait_for("workers that were killed", lambda: all(map(was_killed, shell.pods("scan", "scan-worker"))))
 
 
 def test_a_scan_survives_the_loss_of_the_broker_pod(

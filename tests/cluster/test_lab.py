@@ -1,22 +1,21 @@
 """The lab itself: it leaves nothing behind and recovers from anything. Last, because it takes the cluster down."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
 
 from tests.cluster.clients import ROOT, Scans, Shell, wait_for
 from tests.cluster.environment import read_environment
+from tests.cluster.processes import LAB as LAB_PROCESSES
+from tests.cluster.processes import in_control_group, kill
 
 LAB = [sys.executable, "-m", "lab"]
 RECORD = Path("/run/eco2-lab")
-CGROUP = "/eco2-lab/"
 INTERRUPTIBLE = ["env", "--default-signal=INT"]
 """What runs in a shell's background ignores Ctrl-C, and so would all that it starts."""
 MIDDLE_OF_THE_DEPLOYMENT_SECONDS = 15
@@ -26,31 +25,12 @@ def run(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def lab_processes() -> list[int]:
-    """Every process in one of the lab's control groups, which is every process of a node."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            cgroups = (entry / "cgroup").read_text()
-        except OSError:
-            continue  # ended meanwhile
-        if CGROUP in cgroups:
-            found.append(int(entry.name))
-    return found
-
-
-def kill_everything() -> None:
-    for pid in lab_processes():
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
 def traces() -> dict[str, list[str]]:
     def lines(text: str, *marks: str) -> list[str]:
         return [line for line in text.splitlines() if any(mark in line for mark in marks)]
 
     return {
-        "processes": [str(pid) for pid in lab_processes()],
+        "processes": [str(pid) for pid in in_control_group(LAB_PROCESSES)],
         "mounts": lines(Path("/proc/self/mountinfo").read_text(), "/.lab/", "eco2-lab"),
         "namespaces": lines(run("ip", "netns", "list"), "eco2"),
         "links": lines(run("ip", "-brief", "link"), "eco2"),
@@ -62,7 +42,7 @@ def traces() -> dict[str, list[str]]:
 
 
 def test_up_recovers_after_everything_was_killed_and_an_interruption(shell: Shell, photo: Path, tmp_path: Path) -> None:
-    kill_everything()
+    kill(in_control_group(LAB_PROCESSES))
     up = [*LAB, "up", "--stack=dev"]
     output = tmp_path / "output"
     with output.open("w") as file, subprocess.Popen([*INTERRUPTIBLE, *up], cwd=ROOT, stdout=file) as interrupted:
