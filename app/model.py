@@ -5,8 +5,11 @@ the wall clock: a synchronous HTTP client bounds each read, and a server that se
 """
 
 import asyncio
+import math
 import threading
+import time
 from collections.abc import Sequence
+from email.utils import mktime_tz, parsedate_tz
 from functools import cache
 from typing import Any, TypeVar
 
@@ -26,7 +29,14 @@ Message = dict[str, Any]
 
 
 class ModelUnavailable(Exception):
-    """The model gave no usable answer: an error, a time-out or nonsense. The same call may succeed later."""
+    """The model gave no usable answer: an error, a time-out or nonsense. The same call may succeed later.
+
+    ``retry_after_seconds`` is the time for which the model has asked to be left alone.
+    """
+
+    def __init__(self, detail: str, retry_after_seconds: float = 0) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ModelRejected(Exception):
@@ -106,7 +116,17 @@ def _refusal(error: APIStatusError) -> ModelUnavailable | ModelRejected:
     status = error.status_code
     if 400 <= status < 500 and status not in _TRANSIENT:
         return ModelRejected(f"status {status}")
-    return ModelUnavailable(f"status {status}")
+    return ModelUnavailable(f"status {status}", _retry_after_seconds(error.response.headers.get("retry-after", "")))
+
+
+def _retry_after_seconds(header: str) -> float:
+    """Seconds of a Retry-After header, which has them as a number or as the date of their end; 0 for anything else."""
+    try:
+        date = parsedate_tz(header)
+        seconds = mktime_tz(date) - time.time() if date else float(header)
+    except (ValueError, OverflowError):
+        return 0
+    return max(0.0, seconds) if math.isfinite(seconds) else 0
 
 
 def _read_answer(body: bytes, answer: type[Answer]) -> Answer:

@@ -28,6 +28,9 @@ class Settings(BaseSettings):
 
     log_level: str = "INFO"
 
+    fault_hooks: bool = False
+    """For tests alone: clients can then end processes by the addresses of their pictures (app/faults.py)."""
+
 
 class ApiSettings(Settings):
     """Settings of scan-api."""

@@ -6,6 +6,7 @@ held meanwhile. After the last one the message is rejected, and the broker dead-
 
 import logging
 import random
+from collections.abc import Sequence
 from typing import NoReturn
 
 from celery import Task
@@ -58,12 +59,13 @@ def _carry_out(decision: Decision, celery_task: Task, task: topology.Task) -> No
     """Ends a task whose next link must not be published. The exceptions are Celery's own words for it."""
     retries = celery_task.request.retries
     match decision:
-        case TryAgain(reason):
+        case TryAgain(reason, wait_seconds):
             logger.warning("retry %d of %s: %s", retries + 1, task.name, reason)
-            _publish_again(celery_task, task, task.ladder[retries], retries + 1)
-        case StepBack(reason, is_outage):
+            rung = _rung(task.ladder[retries:], wait_seconds)
+            _publish_again(celery_task, task, rung, retries + 1, least_seconds=wait_seconds)
+        case StepBack(reason, for_long):
             logger.info("%s steps back: %s", task.name, reason)
-            _publish_again(celery_task, task, task.ladder[-1 if is_outage else 0], retries)
+            _publish_again(celery_task, task, task.ladder[-1 if for_long else 0], retries)
         case Bury(reason):
             logger.error("%s is given up: %s", task.name, reason)
             raise Reject(reason, requeue=False)
@@ -74,15 +76,23 @@ def _carry_out(decision: Decision, celery_task: Task, task: topology.Task) -> No
     raise Ignore
 
 
-def _publish_again(celery_task: Task, task: topology.Task, rung: topology.RetryDelay, retries: int) -> None:
+def _rung(ladder: Sequence[topology.RetryDelay], wait_seconds: float) -> topology.RetryDelay:
+    """The first rung that is long enough, or the last one."""
+    return next((rung for rung in ladder if rung.delay.total_seconds() >= wait_seconds), ladder[-1])
+
+
+def _publish_again(
+    celery_task: Task, task: topology.Task, rung: topology.RetryDelay, retries: int, least_seconds: float = 0
+) -> None:
     """Publishes this message once more, with the same id and the same rest of the chain, to a rung of the ladder.
 
     It keeps its routing key, by which it comes back. Its own expiration, shorter than the rung's, spreads the retries
     of scans that failed together.
     """
     seconds = rung.delay.total_seconds()
+    shortest = min(max(seconds / 2, least_seconds), seconds)
     celery_task.signature_from_request(celery_task.request, retries=retries).apply_async(
         exchange=rung.name,
         routing_key=task.queue,
-        expiration=random.uniform(seconds / 2, seconds),
+        expiration=random.uniform(shortest, seconds),
     )

@@ -56,7 +56,7 @@ class Queue:
     """A durable quorum queue with the limits that its policy sets.
 
     ``message_ttl`` counts from the arrival in this queue. ``max_length_bytes`` bounds the disk that the queue takes;
-    above it publishers get a negative confirm, nothing is dropped.
+    above it publishers get a negative confirm and nothing is dropped, unless the queue ``drops_oldest``.
     """
 
     name: str
@@ -64,6 +64,8 @@ class Queue:
     delivery_limit: int | None = WORK_DELIVERY_LIMIT
     dead_letters: DeadLetters | None = None
     max_length_bytes: int | None = None
+    drops_oldest: bool = False
+    """For copies, whose originals are kept elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +146,9 @@ DEFAULT_QUEUE = "celery"
 SAVE_OWNERSHIP = "character.save_ownership"
 SAVE_CHARACTER = "users.save_character"
 UNROUTED_QUEUE = "dlq.unrouted"
+DEAD_SCANS = "scan.dead"
+"""Copies of the scans' dead letters, by which their scans are failed at once (app/api/dead_letters.py). The originals
+wait for people in their dead-letter queues."""
 
 _LADDERS = (*SCAN_LADDER, *REWARD_LADDER)
 _SCAN_TTL = timedelta(hours=1)
@@ -210,7 +215,15 @@ _DEAD_SOURCES = (*(queue.name for queue in WORK_QUEUES), "unrouted")
 DEAD_LETTER_QUEUES = tuple(_dead_letter_queue(name) for name in _DEAD_SOURCES)
 ARCHIVES = tuple(_archive(name) for name in _DEAD_SOURCES)
 
-QUEUES = (*WORK_QUEUES, *RETRY_QUEUES, *DEAD_LETTER_QUEUES, *ARCHIVES)
+_DEAD_SCANS_QUEUE = Queue(
+    name=DEAD_SCANS,
+    message_ttl=_SCAN_TTL,
+    # A full or refusing queue of copies would hold up the dead letters themselves.
+    max_length_bytes=_WORK_BYTES,
+    drops_oldest=True,
+)
+
+QUEUES = (*WORK_QUEUES, *RETRY_QUEUES, *DEAD_LETTER_QUEUES, *ARCHIVES, _DEAD_SCANS_QUEUE)
 
 EXCHANGES = (
     SCAN,
@@ -218,7 +231,7 @@ EXCHANGES = (
     CHARACTER,
     CELERY,
     DLX,
-    *(Exchange(name=rung.name, type=ExchangeType.FANOUT) for rung in _LADDERS),
+    *(Exchange(name=rung.name, type=ExchangeType.FANOUT, alternate=UNROUTED.name) for rung in _LADDERS),
     REWARD_EVENTS,
     CHARACTER_CACHE,
     AUTHZ_FANOUT,
@@ -237,6 +250,8 @@ BINDINGS = (
         for queue in (*DEAD_LETTER_QUEUES, *ARCHIVES)
     ),
     Binding(exchange=UNROUTED.name, queue=UNROUTED_QUEUE),
+    *(Binding(exchange=DLX.name, queue=DEAD_SCANS, routing_key=dead_letter_queue(task.queue)) for task in SCAN_TASKS),
+    Binding(exchange=UNROUTED.name, queue=DEAD_SCANS),
 )
 
 
@@ -247,7 +262,8 @@ def _definition(queue: Queue) -> dict[str, PolicyValue]:
     if queue.message_ttl is not None:
         definition["message-ttl"] = int(queue.message_ttl / timedelta(milliseconds=1))
     if queue.max_length_bytes is not None:
-        definition |= {"max-length-bytes": queue.max_length_bytes, "overflow": "reject-publish"}
+        overflow = "drop-head" if queue.drops_oldest else "reject-publish"
+        definition |= {"max-length-bytes": queue.max_length_bytes, "overflow": overflow}
     if queue.dead_letters is not None:
         definition |= {
             "dead-letter-exchange": queue.dead_letters.exchange,
@@ -274,7 +290,8 @@ POLICIES = (
     ),
     *(
         Policy(
-            name=exchange.name,
+            # Policies of queues and of exchanges share their names' space; a retry exchange is named like its queue.
+            name=f"alternate.{exchange.name}",
             pattern=_exactly(exchange.name),
             apply_to=ApplyTo.EXCHANGES,
             definition={"alternate-exchange": exchange.alternate},
@@ -320,7 +337,7 @@ def _any_of(names: tuple[str, ...]) -> str:
 
 
 SERVICES = (
-    Service(name="scan-api", namespace="scan", publishes=(SCAN.name,)),
+    Service(name="scan-api", namespace="scan", publishes=(SCAN.name,), consumes=(DEAD_SCANS,)),
     Service(
         name="scan-worker",
         namespace="scan",

@@ -72,7 +72,10 @@ def object_name(name: str) -> str:
 
 
 def binding_name(binding: topology.Binding) -> str:
-    return f"{object_name(binding.exchange)}--{object_name(binding.queue)}"
+    """An exchange may lead to a queue by several keys; a key that is the queue's name goes without saying."""
+    name = f"{object_name(binding.exchange)}--{object_name(binding.queue)}"
+    is_plain = binding.routing_key in ("", binding.queue)
+    return name if is_plain else f"{name}--{object_name(binding.routing_key)}"
 
 
 def policy_name(policy: topology.Policy) -> str:

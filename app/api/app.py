@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypedDict
 
+from celery import Celery
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from starlette.staticfiles import StaticFiles
 
 from app.api import classify, health, page, progress
 from app.api.bodies import BoundedTraffic
+from app.api.dead_letters import DeadLetter, DeadLetters, LayToRest
 from app.api.hub import Hub
 from app.api.memory import MemoryWatch
 from app.api.metrics import CountedRequests
@@ -23,15 +24,17 @@ from app.api.problems import ProblemDocument, install_problem_handlers
 from app.api.relay import Relay
 from app.api.uploads import Uploads
 from app.celery_app import create_celery
+from app.faults import Faults
 from app.scan_chain import scan_chain
 from app.settings import ApiSettings
-from app.state.connection import connect_async, connect_async_waiting
-from app.state.scans import ScanStore
+from app.state.connection import connect, connect_async, connect_async_waiting
+from app.state.scans import Rest, ScanStore
 
 logger = logging.getLogger(__name__)
 
 _REDIS_CONNECTIONS = 64
 _RESTART_SECONDS = 1.0
+_LAY_TO_REST_SECONDS = 10.0
 
 
 class State(TypedDict):
@@ -45,7 +48,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app = FastAPI(title="Eco²", version="1", lifespan=_lifespan(settings))
     for module in (classify, progress, health, page):
         app.include_router(module.router)
-    app.mount("/web", StaticFiles(directory=page.FILES), name="web")
+    app.mount("/web", page.PageFiles(), name="web")
     install_problem_handlers(app)
     app.add_middleware(BoundedTraffic)
     app.add_middleware(CountedRequests)
@@ -64,7 +67,9 @@ def _lifespan(settings: ApiSettings) -> Callable[[FastAPI], Any]:
             waits_for_disk=settings.redis_waitaof,
         )
         pictures = Pictures()
-        relay = _relay(settings, waiting)
+        celery = create_celery(settings, name="scan-api", publishing_connections=settings.publisher_threads)
+        relay = _relay(settings, celery, waiting)
+        dead_letters = DeadLetters(celery.connection_for_read(), _in_loop(scans))
         parts = Parts(
             settings=settings,
             scans=scans,
@@ -74,9 +79,11 @@ def _lifespan(settings: ApiSettings) -> Callable[[FastAPI], Any]:
         )
         app.state.hub = parts.hub
         loops = [asyncio.create_task(_for_ever(run)) for run in (parts.hub.run, parts.memory.run, relay.run)]
+        dead_letters.start()
         try:
             yield {"parts": parts}
         finally:
+            dead_letters.stop()
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
@@ -88,14 +95,27 @@ def _lifespan(settings: ApiSettings) -> Callable[[FastAPI], Any]:
     return lifespan
 
 
-def _relay(settings: ApiSettings, redis: Any) -> Relay:
-    celery = create_celery(settings, name="scan-api", publishing_connections=settings.publisher_threads)
+def _relay(settings: ApiSettings, celery: Celery, redis: Any) -> Relay:
+    def publish(task_id: str) -> None:
+        scan_chain(celery, task_id).apply_async()
+
     return Relay(
         redis,
-        lambda task_id: scan_chain(celery, task_id).apply_async(),
+        Faults(connect(settings, settings.publisher_threads)).around(publish) if settings.fault_hooks else publish,
         name=f"{socket.gethostname()}:{uuid.uuid4()}",
         threads=settings.publisher_threads,
     )
+
+
+def _in_loop(scans: ScanStore) -> LayToRest:
+    """For the thread of the dead letters: the store is used from the event loop alone."""
+    loop = asyncio.get_running_loop()
+
+    def lay_to_rest(letter: DeadLetter) -> Rest:
+        failing = scans.lay_to_rest(letter.task_id, letter.step, letter.progress_after, letter.reason)
+        return asyncio.run_coroutine_threadsafe(failing, loop).result(_LAY_TO_REST_SECONDS)
+
+    return lay_to_rest
 
 
 async def _for_ever(run: Callable[[], Awaitable[None]]) -> None:

@@ -14,9 +14,10 @@ SECONDS = Histogram(
 )
 ACCEPTED = Counter("scans_accepted_total", "Scans that were answered 202, repeated requests not counted.")
 OUTBOX_ENTRIES = Gauge("scan_outbox_entries", "Scans that were accepted and wait for the broker.")
+DEAD_LETTERS = Counter("scan_dead_letters_total", "Dead letters of scans, by what became of their scan.", ["scan"])
 STREAMS = Gauge("scan_event_streams", "Event streams that are open.")
 
-_ELSEWHERE = "other"
+UNKNOWN_ROUTE = "other"
 
 
 class CountedRequests:
@@ -33,7 +34,7 @@ class CountedRequests:
 
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", _ELSEWHERE)
+                route = getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
                 REQUESTS.labels(route, message["status"]).inc()
                 SECONDS.labels(route).observe(time.monotonic() - start)
             await send(message)

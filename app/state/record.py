@@ -15,6 +15,10 @@ OUTBOX = "outbox"
 OUTBOX_FIELD = "task_id"
 
 
+QUARANTINE = "quarantine"
+"""Held for a moment by the step that starts after it was in hand when workers were lost: no other such step starts."""
+
+
 def task_key(task_id: str) -> str:
     return f"task:{task_id}"
 

@@ -1,5 +1,6 @@
 """The API's side of the state: taking scans in, and reading what has become of them."""
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from app.state import scripts
+from app.state.reasons import Reason, error_of
 from app.state.record import (
     OUTBOX,
     Record,
@@ -18,6 +20,7 @@ from app.state.record import (
     idempotency_key,
     photo_key,
     read_record,
+    step_key,
     task_key,
 )
 
@@ -33,6 +36,19 @@ class Acceptance(StrEnum):
     ACCEPTED = "accepted"
     OUTBOX_FULL = "outbox full"
     CLAIM_LOST = "claim lost"
+
+
+class Rest(StrEnum):
+    """What becomes of a scan one of whose messages has died. The values are the script's answers."""
+
+    FAILED = "failed"
+    FINAL = "final"
+    """It had ended before."""
+    PASSED = "passed"
+    """Another copy of the message has carried it on."""
+    BUSY = "busy"
+    """Another copy of the message runs the step: its end is to be seen first."""
+    GONE = "gone"
 
 
 class ClaimHeld(Exception):
@@ -80,6 +96,7 @@ class ScanStore:
         self._waits_for_disk = waits_for_disk
         self._accept = redis.register_script(scripts.ACCEPT)
         self._forget_claim = redis.register_script(scripts.FORGET_CLAIM)
+        self._lay_to_rest = redis.register_script(scripts.LAY_TO_REST)
 
     async def claim(self, user: str, key: str) -> Claim | FirstUse:
         """Takes an idempotency key for a request, or tells what it was used for. Raises ``ClaimHeld``."""
@@ -132,6 +149,14 @@ class ScanStore:
                 if not local:
                     raise NotOnDisk
             return acceptance
+
+    async def lay_to_rest(self, task_id: str, step: Step, progress_after: int, reason: Reason) -> Rest:
+        """Fails a scan whose message for ``step`` has died, unless another message carries the scan on."""
+        answer = await self._lay_to_rest(
+            keys=[task_key(task_id), step_key(task_id, step)],
+            args=[step, progress_after, json.dumps(error_of(reason), ensure_ascii=False), self._ttl_seconds],
+        )
+        return Rest(answer.decode())
 
     async def read(self, task_id: str) -> Record | None:
         """A scan's record; None for an id that nobody was given, or whose record has expired."""

@@ -10,10 +10,12 @@ def _script(name: str) -> str:
 
 
 _CHANGE = _script("change")
+_LEASE = _script("lease")
 
 ACCEPT = _CHANGE + _script("accept")
-BEGIN = _CHANGE + _script("begin")
+BEGIN = _CHANGE + _LEASE + _script("begin")
 FINISH = _CHANGE + _script("finish")
 FAIL = _CHANGE + _script("fail")
+LAY_TO_REST = _CHANGE + _LEASE + _script("lay_to_rest")
 RELEASE = _script("release")
 FORGET_CLAIM = _script("forget_claim")

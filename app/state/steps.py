@@ -10,13 +10,19 @@ from typing import Any, cast
 from redis import Redis
 
 from app.state import scripts
-from app.state.record import Step, photo_key, step_key, task_key, worker_key
+from app.state.record import QUARANTINE, Step, photo_key, step_key, task_key, worker_key
 
 LEASE_SECONDS = 120
 """Above the longest step (a model call of 60 s): for a thread that hangs while its process shows signs of life."""
 
 SIGN_OF_LIFE_SECONDS = 6
 """A process that shows none for so long has lost its leases. Six times the interval at which it shows them."""
+
+SUSPICIOUS_LOSSES = 2
+"""A step that so many workers were lost with may be what kills them, or just one of the many that they had in hand.
+Such steps start one by one, ``QUARANTINE_SECONDS`` apart, so that a killer hardly ever takes others along."""
+
+QUARANTINE_SECONDS = 0.5
 
 Change = Mapping[str, str | int]
 """Fields of a record and their new values; ``partial_result``, ``result`` and ``error`` are JSON texts."""
@@ -29,6 +35,8 @@ class Beginning(StrEnum):
     """The lease is the caller's."""
     BUSY = "busy"
     """Another copy runs."""
+    SUSPECT = "suspect"
+    """Workers were lost with this step, and another such step has just started."""
     DONE = "done"
     """The output is stored."""
     FAILED = "failed"
@@ -49,11 +57,16 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Lease:
-    """The right to run a step of a scan. ``fence`` grows with each lease: who has an older one can store nothing."""
+    """The right to run a step of a scan.
+
+    ``fence`` grows with each lease: who has an older one can store nothing. ``losses`` counts the worker processes that
+    ended while they ran the step.
+    """
 
     task_id: str
     step: Step
     fence: int
+    losses: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,12 +117,20 @@ class StepStore:
 
     def _take_lease(self, task_id: str, step: Step, progress: int) -> Lease | Beginning:
         answer = self._begin(
-            keys=[task_key(task_id), step_key(task_id, step)],
-            args=[self._owner, LEASE_SECONDS * 1000, self._ttl_seconds, step, progress],
+            keys=[task_key(task_id), step_key(task_id, step), QUARANTINE],
+            args=[
+                self._owner,
+                LEASE_SECONDS * 1000,
+                self._ttl_seconds,
+                step,
+                progress,
+                SUSPICIOUS_LOSSES,
+                int(QUARANTINE_SECONDS * 1000),
+            ],
         )
         beginning = Beginning(answer[0].decode())
         if beginning is Beginning.BEGUN:
-            return Lease(task_id=task_id, step=step, fence=int(answer[1]))
+            return Lease(task_id=task_id, step=step, fence=int(answer[1]), losses=int(answer[2]))
         return beginning
 
     def finish(

@@ -10,9 +10,11 @@ from typing import Protocol
 
 from redis import RedisError
 
+from app.state.reasons import Reason
 from app.state.record import Step
 from app.state.steps import Beginning, Change, Ending, Lease
-from app.steps.step import Outcome, Reason, ScanStep, StepFailed, Stored
+from app.steps.step import Outcome, ScanStep, StepFailed, Stored
+from app.topology import WORK_DELIVERY_LIMIT
 
 logger = logging.getLogger(__name__)
 
@@ -35,15 +37,16 @@ class StepBack:
     """Come again later, as often as it takes: not the scan's fault."""
 
     reason: str
-    is_outage: bool = False
+    for_long: bool = False
     """Nothing can be done for a while, rather than for the time of one step."""
 
 
 @dataclass(frozen=True)
 class TryAgain:
-    """Come again after the next delay of the ladder."""
+    """Come again after the next delay of the ladder, or a longer one if that is below ``wait_seconds``."""
 
     reason: str
+    wait_seconds: float = 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def run_step(step: ScanStep, task_id: str, store: Steps, *, retries_left: int) -
         finally:
             store.end(lease)
     except RedisError as error:
-        return StepBack(f"Redis: {error!r}", is_outage=True)
+        return StepBack(f"Redis: {error!r}", for_long=True)
 
 
 def _without_lease(beginning: Beginning) -> Decision:
@@ -94,6 +97,8 @@ def _without_lease(beginning: Beginning) -> Decision:
             return PassOn(is_news=False)
         case Beginning.BUSY:
             return StepBack("another copy of the message runs the step")
+        case Beginning.SUSPECT:
+            return StepBack("workers were lost with this step: it waits for its turn", for_long=True)
         case Beginning.FAILED:
             return Bury("the scan has failed")
         case _:
@@ -101,6 +106,10 @@ def _without_lease(beginning: Beginning) -> Decision:
 
 
 def _with_lease(step: ScanStep, lease: Lease, store: Steps, retries_left: int) -> Decision:
+    if lease.losses >= WORK_DELIVERY_LIMIT:
+        # The broker's own count starts anew with each copy that waits for a dead worker's lease to end.
+        killer = StepFailed(Reason.WORKERS_LOST, f"{lease.losses} workers were lost with it", retryable=False)
+        return _after_failure(killer, lease, store, retries_left)
     try:
         outcome = step.run(lease.task_id, store)
     except StepFailed as failure:
@@ -127,6 +136,6 @@ def _after_success(outcome: Outcome, lease: Lease, store: Steps) -> Decision:
 def _after_failure(failure: StepFailed, lease: Lease, store: Steps, retries_left: int) -> Decision:
     if failure.retryable and retries_left > 0:
         store.release(lease)
-        return TryAgain(str(failure))
+        return TryAgain(str(failure), failure.retry_after_seconds)
     ending = store.fail(lease, failure.error)
     return Drop() if ending is Ending.LOST else Bury(str(failure), is_news=ending is Ending.FAILED)

@@ -2,42 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Protocol
 
+from app.state.reasons import Reason, error_of
 from app.state.record import Step
 from app.state.steps import Change, ScanInput
 
 
-class Reason(StrEnum):
-    """Why a scan failed: the ``code`` in its status' ``error``."""
-
-    MODEL_UNAVAILABLE = "model_unavailable"
-    MODEL_REJECTED = "model_rejected"
-    INPUT_EXPIRED = "input_expired"
-    INTERNAL = "internal_error"
-
-
-_MESSAGES = {
-    Reason.MODEL_UNAVAILABLE: "지금은 답을 드릴 수 없어요. 잠시 뒤에 다시 시도해 주세요.",
-    Reason.MODEL_REJECTED: "이 사진은 분석할 수 없어요. 다른 사진으로 시도해 주세요.",
-    Reason.INPUT_EXPIRED: "사진의 보관 시간이 지났어요. 사진을 다시 올려 주세요.",
-    Reason.INTERNAL: "처리하는 중에 문제가 생겼어요. 다시 시도해 주세요.",
-}
-
-
 class StepFailed(Exception):
-    """A step cannot go on. ``retryable`` tells whether another try may help."""
+    """A step cannot go on. ``retryable`` tells whether another try may help, no sooner than after so many seconds."""
 
-    def __init__(self, reason: Reason, detail: str, *, retryable: bool) -> None:
+    def __init__(self, reason: Reason, detail: str, *, retryable: bool, retry_after_seconds: float = 0) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.retryable = retryable
+        self.retry_after_seconds = retry_after_seconds
 
     @property
     def error(self) -> dict[str, str]:
         """What clients see of it."""
-        return {"code": self.reason, "message": _MESSAGES[self.reason]}
+        return error_of(self.reason)
 
 
 @dataclass(frozen=True, kw_only=True)

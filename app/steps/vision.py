@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.model import Message
+from app.state.reasons import Reason
 from app.state.record import Step
 from app.state.steps import ScanInput
 from app.steps.asking import UNTRUSTED, Model, as_data, ask
 from app.steps.forms import CLASSIFICATION_FORM, WasteClassification
-from app.steps.step import Outcome, Reason, StepFailed, Stored
+from app.steps.step import Outcome, StepFailed, Stored
 
 _INSTRUCTION = (
     "너는 한국의 생활폐기물을 분류하는 전문가다. 사진에서 가장 두드러진 물건 하나를 대분류, 중분류, 소분류로 나누고, "

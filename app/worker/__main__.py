@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from celery import signals
@@ -15,6 +16,7 @@ from redis import RedisError
 
 from app import rules, topology
 from app.celery_app import create_celery
+from app.faults import Faults, FaultySteps
 from app.logs import configure_logging
 from app.model import ModelClient
 from app.publishing import ConfirmingCelery
@@ -45,14 +47,15 @@ def main() -> int:
     settings = WorkerSettings()
     configure_logging(settings.log_level)
     celery = create_celery(settings, name="scan-worker", publishing_connections=settings.broker_pool_size)
-    store = _store(settings)
     model = ModelClient(
         base_url=str(settings.model_base_url),
         api_key=settings.model_api_key.get_secret_value(),
         timeout_seconds=settings.model_timeout_seconds,
     )
     model.start()
-    register_scan_tasks(celery, _steps(settings, model), store)
+    steps = _steps(settings, model)
+    store = _store(settings, celery, steps)
+    register_scan_tasks(celery, steps, store)
     health = Health()
     serve(health, settings.metrics_port)
     threading.Thread(target=_show_life, args=(store,), name="sign-of-life", daemon=True).start()
@@ -75,9 +78,14 @@ def main() -> int:
     return worker.exitcode or 0
 
 
-def _store(settings: WorkerSettings) -> StepStore:
+def _store(settings: WorkerSettings, celery: ConfirmingCelery, steps: Mapping[topology.Task, ScanStep]) -> StepStore:
+    redis = connect(settings, _REDIS_CONNECTIONS)
     owner = f"{socket.gethostname()}:{uuid.uuid4()}"
-    return StepStore(connect(settings, _REDIS_CONNECTIONS), owner=owner, ttl_seconds=settings.state_ttl_seconds)
+    if not settings.fault_hooks:
+        return StepStore(redis, owner=owner, ttl_seconds=settings.state_ttl_seconds)
+    faults = Faults(redis)
+    faults.watch_publishing(celery, {task.name: step.step for task, step in steps.items()})
+    return FaultySteps(redis, faults, owner=owner, ttl_seconds=settings.state_ttl_seconds)
 
 
 def _steps(settings: WorkerSettings, model: ModelClient) -> dict[topology.Task, ScanStep]:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import time
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,6 +107,42 @@ class Broker:
         answer.raise_for_status()
         found: list[Json] = answer.json()
         return found
+
+    def publish(self, exchange: str, routing_key: str, body: str | bytes, **properties: Any) -> None:
+        """Publishes one message; ``properties`` are AMQP's, among them ``headers``. It must find a queue."""
+        payload = body if isinstance(body, bytes) else body.encode()
+        answer = self.http.post(
+            f"/api/exchanges/{self.vhost}/{exchange}/publish",
+            json={
+                "routing_key": routing_key,
+                "properties": {"delivery_mode": 2, **properties},
+                "payload": b64encode(payload).decode(),
+                "payload_encoding": "base64",
+            },
+        )
+        answer.raise_for_status()
+        assert answer.json()["routed"], f"{exchange} has no queue for {routing_key}"
+
+    def messages(self, queue: str) -> list[Json]:
+        """The first 1,000 messages of a queue, which stay there."""
+        wish = {"count": 1000, "ackmode": "reject_requeue_true", "encoding": "base64"}
+        answer = self.http.post(f"/api/queues/{self.vhost}/{queue}/get", json=wish)
+        answer.raise_for_status()
+        found: list[Json] = answer.json()
+        return found
+
+    def purge(self, queue: str) -> None:
+        self.http.delete(f"/api/queues/{self.vhost}/{queue}/contents").raise_for_status()
+
+    @contextmanager
+    def unbound(self, exchange: str, queue: str, key: str = "") -> Iterator[None]:
+        """Without this binding within the block."""
+        path = f"/api/bindings/{self.vhost}/e/{exchange}/q/{queue}"
+        self.http.delete(f"{path}/{key or '~'}").raise_for_status()
+        try:
+            yield
+        finally:
+            self.http.post(path, json={"routing_key": key}).raise_for_status()
 
     def everywhere(self, kind: str) -> list[Json]:
         answer = self.http.get(f"/api/{kind}")

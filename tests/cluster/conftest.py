@@ -11,6 +11,7 @@ import pytest
 from app import topology
 from tests.cluster.clients import ROOT, Broker, Model, Scans, Shell, Stack
 from tests.cluster.environment import lab_stack, read_environment
+from tests.cluster.outages import Lab
 
 LAB = [sys.executable, "-m", "lab"]
 LAST = ("test_destroy.py", "test_lab.py")
@@ -61,6 +62,11 @@ def broker(shell: Shell) -> Iterator[Broker]:
     login = (user["username"], user["password"])
     with httpx.Client(base_url=f"http://{address}:15672", auth=login, timeout=30) as http:
         yield Broker(http, topology.VHOST)
+
+
+@pytest.fixture(scope="session")
+def lab(shell: Shell, scans: Scans, broker: Broker) -> Lab:
+    return Lab(shell, scans, broker)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LAB = "/eco2-lab/"
@@ -17,6 +18,30 @@ def in_control_group(mark: str) -> list[int]:
             if mark in (entry / "cgroup").read_text():
                 found.append(int(entry.name))
     return found
+
+
+def running(program: str, mark: str) -> list[int]:
+    """Those of them that run ``program``. There must be one."""
+    found = []
+    for pid in in_control_group(mark):
+        with suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text().strip() == program:
+                found.append(pid)
+    assert found, f"no {program} runs in {mark}"
+    return found
+
+
+@contextmanager
+def frozen(pids: list[int]) -> Iterator[None]:
+    """Stopped within the block, as by a node that hangs: connections stay, nothing answers."""
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 def kill(pids: list[int]) -> None:

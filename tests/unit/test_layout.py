@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SUPPORT = {"conftest.py", "draw.py", "spoil.py", "clients.py", "environment.py", "processes.py", "__main__.py"}
+SUPPORT = {
+    "conftest.py",
+    "draw.py",
+    "spoil.py",
+    "clients.py",
+    "environment.py",
+    "load.py",
+    "outages.py",
+    "processes.py",
+    "__main__.py",
+}
 
 
 def tracked(pattern: str) -> list[Path]:

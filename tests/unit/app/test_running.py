@@ -1,10 +1,11 @@
 import pytest
 from redis.exceptions import ConnectionError
 
+from app.state.reasons import Reason
 from app.state.record import Step
 from app.state.steps import Beginning, Ending
 from app.steps.running import Bury, Drop, PassOn, StepBack, TryAgain, run_step
-from app.steps.step import Outcome, Reason, StepFailed, Stored
+from app.steps.step import Outcome, StepFailed, Stored
 from tests.unit.app.conftest import FakeSteps
 
 RETRYABLE = StepFailed(Reason.MODEL_UNAVAILABLE, "500", retryable=True)
@@ -77,7 +78,7 @@ def test_an_outcome_for_a_scan_that_has_failed_meanwhile_is_buried() -> None:
 def test_redis_away_costs_the_scan_no_retry() -> None:
     decision = run_step(OneStep(), "id", FakeSteps(fault=ConnectionError()), retries_left=0)
     assert isinstance(decision, StepBack)
-    assert decision.is_outage
+    assert decision.for_long
 
 
 @pytest.mark.parametrize("store", [FakeSteps(), FakeSteps(fault=ConnectionError())])

@@ -5,11 +5,12 @@ import pytest
 
 from app import rules
 from app.model import ModelRejected, ModelUnavailable
+from app.state.reasons import Reason
 from app.state.record import Step
 from app.state.steps import ScanInput
 from app.steps.answer import APOLOGY, Answer
 from app.steps.rule import Rule
-from app.steps.step import Reason, StepFailed
+from app.steps.step import StepFailed
 from app.steps.vision import Vision
 from tests.unit.app.conftest import FakeModel, FakeSteps
 

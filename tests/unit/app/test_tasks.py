@@ -75,13 +75,13 @@ def test_a_retry_goes_to_the_ladders_next_rung(celery: Celery, monkeypatch: pyte
     assert seconds / 2 <= published["expiration"] <= seconds
 
 
-@pytest.mark.parametrize(("is_outage", "rung"), [(False, TASK.ladder[0]), (True, TASK.ladder[-1])])
+@pytest.mark.parametrize(("for_long", "rung"), [(False, TASK.ladder[0]), (True, TASK.ladder[-1])])
 def test_stepping_back_costs_no_retry(
-    celery: Celery, monkeypatch: pytest.MonkeyPatch, is_outage: bool, rung: topology.RetryDelay
+    celery: Celery, monkeypatch: pytest.MonkeyPatch, for_long: bool, rung: topology.RetryDelay
 ) -> None:
     message = Message(celery, retries=3)
     with pytest.raises(Ignore):
-        message.run(monkeypatch, StepBack("busy", is_outage))
+        message.run(monkeypatch, StepBack("busy", for_long))
     [published] = message.published
     assert (published["exchange"], published["retries"]) == (rung.name, 3)
 

@@ -56,7 +56,8 @@ def test_a_dead_letter_queue_ends_in_an_archive_and_looking_never_uses_it_up(que
 def test_a_dead_letter_route_is_at_least_once_and_bounded(queue: Queue) -> None:
     definition = policy_of(queue).definition
     if queue.dead_letters is None:
-        assert queue in topology.ARCHIVES, f"{queue.name} drops what dies in it"
+        is_copy = queue.name == topology.DEAD_SCANS
+        assert is_copy or queue in topology.ARCHIVES, f"{queue.name} drops what dies in it"
         return
     assert definition["dead-letter-strategy"] == "at-least-once"
     assert definition["overflow"] == "reject-publish", "without it RabbitMQ falls back to at-most-once"
@@ -68,6 +69,26 @@ def test_a_retry_queue_gives_back_to_the_queue_that_the_message_came_from(queue:
     definition = policy_of(queue).definition
     assert definition["dead-letter-exchange"] == topology.DEFAULT_EXCHANGE
     assert "dead-letter-routing-key" not in definition, "the message's own key names the queue it came from"
+
+
+def test_every_way_to_lose_a_scan_is_told_to_who_fails_it() -> None:
+    told = {
+        (binding.exchange, binding.routing_key) for binding in topology.BINDINGS if binding.queue == topology.DEAD_SCANS
+    }
+    dead = {(topology.DLX.name, topology.dead_letter_queue(task.queue)) for task in topology.SCAN_TASKS}
+    assert told == dead | {(topology.UNROUTED.name, "")}, "such a scan would stay under way for ever"
+
+
+def test_the_queue_of_copies_never_holds_up_the_dead_letters_themselves() -> None:
+    assert policy_of(QUEUES[topology.DEAD_SCANS]).definition["overflow"] == "drop-head"
+
+
+def test_no_publish_vanishes_for_want_of_a_binding() -> None:
+    published = {exchange for service in topology.SERVICES for exchange in service.publishes}
+    without = [
+        exchange.name for exchange in topology.EXCHANGES if exchange.name in published and not exchange.alternate
+    ]
+    assert not without, f"the broker confirms and drops what {without} cannot route"
 
 
 def test_every_binding_joins_what_exists() -> None:

@@ -1,0 +1,208 @@
+"""Takes the broker or Redis away, and brings the lab back to health."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import redis
+
+from app import topology
+from tests.cluster.clients import Broker, Json, Scans, Shell, wait_for
+from tests.cluster.processes import in_control_group, kill, running
+
+API = "scan-api"
+WORKER = "scan-worker"
+BROKER = "eco2-rabbitmq"
+BROKER_PODS = f"{BROKER}-server"
+BROKER_PROGRAM = "beam.smp"
+REDIS_PROGRAM = "redis-server"
+PAUSED = "rabbitmq.com/pauseReconciliation"
+"""The label by which the cluster operator leaves a RabbitmqCluster alone."""
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What can be broken, and who tells whether it is well."""
+
+    shell: Shell
+    scans: Scans
+    broker: Broker
+
+    def broker_processes(self) -> list[int]:
+        return running(BROKER_PROGRAM, self._uid("rabbitmq", f"{BROKER_PODS}-0"))
+
+    def redis_processes(self) -> list[int]:
+        return running(REDIS_PROGRAM, self._uid("redis", "redis-0"))
+
+    @contextmanager
+    def without_broker(self) -> Iterator[None]:
+        """No broker at all within the block: its StatefulSet is scaled down, and its operator told to leave it so."""
+        try:
+            self.shell.kubectl("label", "rabbitmqcluster", BROKER, "--namespace=rabbitmq", f"{PAUSED}=true")
+            self._scale_broker(0)
+            kill(in_control_group(self._uid("rabbitmq", f"{BROKER_PODS}-0")))
+            wait_for("the broker to be away", lambda: not self.broker_answers())
+            yield
+        finally:
+            self._scale_broker(1)
+            self.shell.kubectl("label", "rabbitmqcluster", BROKER, "--namespace=rabbitmq", f"{PAUSED}-")
+            self.wait_until_well()
+
+    def _scale_broker(self, replicas: int) -> None:
+        self.shell.kubectl("scale", "statefulset", BROKER_PODS, "--namespace=rabbitmq", f"--replicas={replicas}")
+
+    @contextmanager
+    def well_afterwards(self) -> Iterator[None]:
+        """Whatever the block does, later tests find a lab that works."""
+        try:
+            yield
+        finally:
+            self.wait_until_well()
+
+    def wait_until_well(self) -> None:
+        """Until Redis and the broker answer, and API and workers are all there and ready."""
+        wait_for("the API to reach Redis", lambda: self.scans.http.get("/readyz").status_code == 200, 120)
+        wait_for("the broker to answer", self.broker_answers, 120)
+        wait_for("consumers on every queue", self._is_consumed, 120)
+        wait_for("all pods to be ready", lambda: not self.unready(), 120)
+
+    @contextmanager
+    def without_redis(self) -> Iterator[None]:
+        """No Redis at all within the block; it comes back with its volume."""
+        try:
+            self._scale_redis(0)
+            wait_for("Redis to be away", lambda: not self.shell.get("pods", "--namespace=redis")["items"])
+            yield
+        finally:
+            self._scale_redis(1)
+            self.wait_until_well()
+
+    def _scale_redis(self, replicas: int) -> None:
+        self.shell.kubectl("scale", "statefulset", "redis", "--namespace=redis", f"--replicas={replicas}")
+
+    @contextmanager
+    def redis_filled_to(self, share: float) -> Iterator[None]:
+        """Redis' bound is so low within the block that what it holds is this share of it. Above 1: out of memory."""
+        store = self.redis()
+        before = store.config_get("maxmemory")["maxmemory"]
+        try:
+            store.config_set("maxmemory", int(store.info("memory")["used_memory"] / share))
+            yield
+        finally:
+            store.config_set("maxmemory", before)
+
+    @contextmanager
+    def api_with_env(self, name: str, value: str) -> Iterator[None]:
+        """The API runs with another value of a variable within the block."""
+        [container] = self.shell.get("deployment", API, "--namespace=scan")["spec"]["template"]["spec"]["containers"]
+        [before] = [variable["value"] for variable in container["env"] if variable["name"] == name]
+        try:
+            self._set_api_env(name, value)
+            yield
+        finally:
+            self._set_api_env(name, before)
+
+    def _set_api_env(self, name: str, value: str) -> None:
+        self.shell.kubectl("set", "env", f"deployment/{API}", "--namespace=scan", f"{name}={value}")
+        self._wait_for_api()
+
+    @contextmanager
+    def without_workers(self) -> Iterator[None]:
+        """No worker within the block: messages wait in their queues."""
+        before = len(self.shell.pods("scan", WORKER))
+        try:
+            self._scale_workers(0)
+            wait_for("the workers to be gone", lambda: not self._is_any_consumed())
+            yield
+        finally:
+            self._scale_workers(before)
+            self.wait_until_well()
+
+    def _scale_workers(self, replicas: int) -> None:
+        self.shell.kubectl("scale", "deployment", WORKER, "--namespace=scan", f"--replicas={replicas}")
+
+    @contextmanager
+    def api_pods(self, count: int) -> Iterator[list[Json]]:
+        """So many API pods within the block, all ready."""
+        before = len(self.shell.pods("scan", API))
+        try:
+            self._scale_api(count)
+            yield self.shell.ready_pods("scan", API)
+        finally:
+            self._scale_api(before)
+
+    def _scale_api(self, replicas: int) -> None:
+        self.shell.kubectl("scale", "deployment", API, "--namespace=scan", f"--replicas={replicas}")
+        self._wait_for_api()
+
+    def _wait_for_api(self) -> None:
+        """Until all its pods are new and ready, and those that go are gone: they would still answer and relay."""
+        selector = f"--selector=app.kubernetes.io/component={API}"
+        wait_for(
+            "the API's pods",
+            lambda: (
+                API not in self.unready()
+                and not any(
+                    "deletionTimestamp" in pod["metadata"]
+                    for pod in self.shell.get("pods", "--namespace=scan", selector)["items"]
+                )
+            ),
+            120,
+        )
+
+    def broker_answers(self) -> bool:
+        try:
+            return self.broker.http.get("/api/overview", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def _is_consumed(self) -> bool:
+        return self._consumed() >= {task.queue for task in topology.SCAN_TASKS}
+
+    def _is_any_consumed(self) -> bool:
+        return bool(self._consumed() & {task.queue for task in topology.SCAN_TASKS})
+
+    def _consumed(self) -> set[str]:
+        return {item["queue"]["name"] for item in self.broker.in_vhost("consumers")}
+
+    def unready(self) -> list[str]:
+        """Deployments and StatefulSets that have not the pods that they should have."""
+        items = self.shell.get("deployments,statefulsets", "--all-namespaces")["items"]
+        return [item["metadata"]["name"] for item in items if not _is_ready(item)]
+
+    def messages_in(self, queue: str) -> int:
+        """All messages that the queue holds at this moment; the management API's figure may be seconds old."""
+        command = ("rabbitmqctl", "list_queues", f"--vhost={topology.VHOST}", "name", "messages", "--formatter=json")
+        listed = self.shell.kubectl("exec", f"{BROKER_PODS}-0", "--namespace=rabbitmq", "--", *command)
+        return {item["name"]: int(item["messages"]) for item in json.loads(listed)}[queue]
+
+    def outbox_entries(self) -> float:
+        """What the API's metric says: how many scans wait for the broker."""
+        [line] = [
+            line
+            for line in self.scans.http.get("/metrics").text.splitlines()
+            if line.startswith("scan_outbox_entries ")
+        ]
+        return float(line.split()[1])
+
+    def redis(self) -> "redis.Redis":
+        """A client with all rights, for what only Redis itself can tell or set."""
+        password = self.shell.secret("redis", "redis")["password"]
+        address = self.shell.cluster_ip("redis", "redis")
+        return redis.Redis(host=address, password=password, socket_timeout=10, decode_responses=True)
+
+    def pod(self, namespace: str, name: str) -> Json:
+        return self.shell.get("pod", name, f"--namespace={namespace}")
+
+    def _uid(self, namespace: str, pod: str) -> str:
+        return str(self.pod(namespace, pod)["metadata"]["uid"])
+
+
+def _is_ready(item: Json) -> bool:
+    wanted = item["spec"]["replicas"]
+    status = item["status"]
+    return status.get("observedGeneration") == item["metadata"]["generation"] and all(
+        status.get(count, 0) == wanted for count in ("replicas", "readyReplicas", "updatedReplicas")
+    )
