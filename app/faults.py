@@ -15,8 +15,10 @@ from urllib.parse import parse_qs, urlsplit
 from celery import Celery, signals
 from redis import Redis
 
-from app.state.record import Step, task_key
-from app.state.steps import Beginning, Change, Ending, Lease, StepStore
+from app.state.record import task_key
+from app.state.steps import Change, Ending, Lease, StepStore
+from app.steps.step import Outcome, ScanStep, Stored
+from app.topology import Task
 
 KILLED = 128 + 9
 """The exit code of a container that SIGKILL has ended."""
@@ -31,7 +33,7 @@ class Point(StrEnum):
     RELAYED = "relayed"
     """The API: the scan is published, and its entry still in the outbox."""
     BEGUN = "begun"
-    """A step has its lease and has done nothing yet."""
+    """A step has its lease and begins."""
     ANSWERED = "answered"
     """A step has its output, which is not stored."""
     STORED = "stored"
@@ -47,6 +49,8 @@ class Action(StrEnum):
     """The process ends as if by SIGKILL, which a container's first process does not hear from within."""
     KILL_SOON = "kill_soon"
     """The same half a second later, in the middle of what comes next."""
+    KILL_LATE = "kill_late"
+    """The same after half a second in which nothing else happens: a client has had its answer."""
     PAUSE = "pause"
     """Waits until the key ``fault-go:<scan>`` exists, two minutes at most."""
 
@@ -73,6 +77,9 @@ class Faults:
                 os._exit(KILLED)
             case Action.KILL_SOON:
                 threading.Timer(_SOON_SECONDS, os._exit, (KILLED,)).start()
+            case Action.KILL_LATE:
+                time.sleep(_SOON_SECONDS)
+                os._exit(KILLED)
             case Action.PAUSE:
                 end = time.monotonic() + _PAUSE_SECONDS_MAX
                 while not self._redis.exists(f"fault-go:{scan_id}") and time.monotonic() < end:
@@ -87,33 +94,47 @@ class Faults:
 
         return publish_and_reach
 
-    def watch_publishing(self, celery: Celery, steps: Mapping[str, Step]) -> None:
-        """Reaches ``PUBLISHED`` after each publish inside a task. ``steps`` has the step of each task's name."""
+    def around_steps(
+        self, celery: Celery, steps: Mapping[Task, ScanStep], *, owner: str, ttl_seconds: int
+    ) -> tuple[dict[Task, ScanStep], StepStore]:
+        """``steps`` and their store with the points of steps. Also listens to what ``celery``'s tasks publish."""
+        names = {task.name: step.step for task, step in steps.items()}
 
         def published(**_: Any) -> None:
             if (task := celery.current_worker_task) is not None:
-                self.reach(task.request.args[0], f"{steps[task.name]}.{Point.PUBLISHED}")
+                self.reach(task.request.args[0], f"{names[task.name]}.{Point.PUBLISHED}")
 
         signals.after_task_publish.connect(published, weak=False)
+        store = FaultySteps(self._redis, self, owner=owner, ttl_seconds=ttl_seconds)
+        return {task: FaultyStep(step, self) for task, step in steps.items()}, store
+
+
+class FaultyStep:
+    """A step with points before and after it."""
+
+    def __init__(self, step: ScanStep, faults: Faults) -> None:
+        self.step = step.step
+        self.progress = step.progress
+        self._run = step.run
+        self._faults = faults
+
+    def run(self, task_id: str, stored: Stored) -> Outcome:
+        self._faults.reach(task_id, f"{self.step}.{Point.BEGUN}")
+        outcome = self._run(task_id, stored)
+        self._faults.reach(task_id, f"{self.step}.{Point.ANSWERED}")
+        return outcome
 
 
 class FaultySteps(StepStore):
-    """The steps' store with points around its calls."""
+    """The steps' store with points after its calls."""
 
     def __init__(self, redis: Redis, faults: Faults, **options: Any) -> None:
         super().__init__(redis, **options)
         self._faults = faults
 
-    def begin(self, task_id: str, step: Step, progress: int) -> Lease | Beginning:
-        lease = super().begin(task_id, step, progress)
-        if isinstance(lease, Lease):
-            self._reach(lease, Point.BEGUN)
-        return lease
-
     def finish(
         self, lease: Lease, output: Mapping[str, Any], changes: Sequence[Change], *, drops_photo: bool = False
     ) -> Ending:
-        self._reach(lease, Point.ANSWERED)
         ending = super().finish(lease, output, changes, drops_photo=drops_photo)
         self._reach(lease, Point.STORED)
         return ending

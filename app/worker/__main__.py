@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 from celery import signals
@@ -16,7 +15,7 @@ from redis import RedisError
 
 from app import rules, topology
 from app.celery_app import create_celery
-from app.faults import Faults, FaultySteps
+from app.faults import Faults
 from app.logs import configure_logging
 from app.model import ModelClient
 from app.publishing import ConfirmingCelery
@@ -53,8 +52,11 @@ def main() -> int:
         timeout_seconds=settings.model_timeout_seconds,
     )
     model.start()
-    steps = _steps(settings, model)
-    store = _store(settings, celery, steps)
+    steps, redis = _steps(settings, model), connect(settings, _REDIS_CONNECTIONS)
+    owner = f"{socket.gethostname()}:{uuid.uuid4()}"
+    store = StepStore(redis, owner=owner, ttl_seconds=settings.state_ttl_seconds)
+    if settings.fault_hooks:
+        steps, store = Faults(redis).around_steps(celery, steps, owner=owner, ttl_seconds=settings.state_ttl_seconds)
     register_scan_tasks(celery, steps, store)
     health = Health()
     serve(health, settings.metrics_port)
@@ -76,16 +78,6 @@ def main() -> int:
     )
     worker.start()
     return worker.exitcode or 0
-
-
-def _store(settings: WorkerSettings, celery: ConfirmingCelery, steps: Mapping[topology.Task, ScanStep]) -> StepStore:
-    redis = connect(settings, _REDIS_CONNECTIONS)
-    owner = f"{socket.gethostname()}:{uuid.uuid4()}"
-    if not settings.fault_hooks:
-        return StepStore(redis, owner=owner, ttl_seconds=settings.state_ttl_seconds)
-    faults = Faults(redis)
-    faults.watch_publishing(celery, {task.name: step.step for task, step in steps.items()})
-    return FaultySteps(redis, faults, owner=owner, ttl_seconds=settings.state_ttl_seconds)
 
 
 def _steps(settings: WorkerSettings, model: ModelClient) -> dict[topology.Task, ScanStep]:

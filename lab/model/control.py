@@ -18,7 +18,7 @@ class Fault(StrEnum):
     ERROR_500 = "error500"
     """500 at once."""
     ERROR_429 = "error429"
-    """429 with ``Retry-After: 1`` at once."""
+    """429 with ``Retry-After`` at once."""
     HANG = "hang"
     """Nothing at all, until the client goes away."""
     NONSENSE = "nonsense"
@@ -43,6 +43,8 @@ class Settings:
     """Only calls whose prompt or picture address contains this text are faulty; None: any."""
     fault_schema: str | None = None
     """Only calls that ask for the JSON schema of this name are faulty; None: any."""
+    retry_after_seconds: int = 1
+    """What a 429 says."""
 
     def seconds_for(self, schema_name: str) -> float:
         return {VISION_SCHEMA: self.vision_seconds, ANSWER_SCHEMA: self.answer_seconds}.get(schema_name, 0.0)
@@ -58,6 +60,7 @@ class Settings:
             values[name] = float(values[name])
             if not 0 <= values[name] <= _LONGEST_SECONDS:
                 raise ValueError(f"{name} must be between 0 and {_LONGEST_SECONDS}, not {values[name]}")
+        values["retry_after_seconds"] = int(values["retry_after_seconds"])
         values["fault"] = Fault(values["fault"]) if values["fault"] is not None else None
         if values["fault_calls"] is not None:
             values["fault_calls"] = int(values["fault_calls"])

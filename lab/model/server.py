@@ -70,9 +70,24 @@ class ModelServer:
         call = read_call(await _json_body(request))
         due = arrival + self.control.settings.seconds_for(call.schema_name)
         fault = self.control.note(call)
-        if fault is not None and (refusal := await _refuse(fault, request)):
+        if fault is not None and (refusal := await self._refuse(fault, request)):
             return arrival, refusal
         return due, self._answer(call, await self._judge(call), fault)
+
+    async def _refuse(self, fault: Fault, request: Request) -> Response | None:
+        """The answer of the faults that do not take their time; None for the others."""
+        match fault:
+            case Fault.ERROR_500:
+                return JSONResponse(error_body("The server had an error.", "server_error"), 500)
+            case Fault.ERROR_429:
+                body = error_body("Rate limit reached.", "requests", code="rate_limit_exceeded")
+                later = str(self.control.settings.retry_after_seconds)
+                return JSONResponse(body, 429, headers={"Retry-After": later})
+            case Fault.HANG:
+                await _wait_for_disconnect(request)
+                return Response(status_code=504)
+            case _:
+                return None
 
     async def read_control(self, request: Request) -> Response:
         return JSONResponse(self.control.report())
@@ -161,21 +176,6 @@ async def _json_body(request: Request) -> Any:
         return json.loads(body)
     except ValueError as error:
         raise BadRequest(f"We could not parse the JSON body of your request: {error}.") from error
-
-
-async def _refuse(fault: Fault, request: Request) -> Response | None:
-    """The answer of the faults that do not take their time; None for the others."""
-    match fault:
-        case Fault.ERROR_500:
-            return JSONResponse(error_body("The server had an error.", "server_error"), 500)
-        case Fault.ERROR_429:
-            body = error_body("Rate limit reached.", "requests", code="rate_limit_exceeded")
-            return JSONResponse(body, 429, headers={"Retry-After": "1"})
-        case Fault.HANG:
-            await _wait_for_disconnect(request)
-            return Response(status_code=504)
-        case _:
-            return None
 
 
 async def _wait_for_disconnect(request: Request) -> None:

@@ -1,6 +1,7 @@
 """Takes the broker or Redis away, and brings the lab back to health."""
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,27 +87,12 @@ class Lab:
     def redis_filled_to(self, share: float) -> Iterator[None]:
         """Redis' bound is so low within the block that what it holds is this share of it. Above 1: out of memory."""
         store = self.redis()
-        before = store.config_get("maxmemory")["maxmemory"]
+        before = str(store.config_get("maxmemory")["maxmemory"])
         try:
             store.config_set("maxmemory", int(store.info("memory")["used_memory"] / share))
             yield
         finally:
             store.config_set("maxmemory", before)
-
-    @contextmanager
-    def api_with_env(self, name: str, value: str) -> Iterator[None]:
-        """The API runs with another value of a variable within the block."""
-        [container] = self.shell.get("deployment", API, "--namespace=scan")["spec"]["template"]["spec"]["containers"]
-        [before] = [variable["value"] for variable in container["env"] if variable["name"] == name]
-        try:
-            self._set_api_env(name, value)
-            yield
-        finally:
-            self._set_api_env(name, before)
-
-    def _set_api_env(self, name: str, value: str) -> None:
-        self.shell.kubectl("set", "env", f"deployment/{API}", "--namespace=scan", f"{name}={value}")
-        self._wait_for_api()
 
     @contextmanager
     def without_workers(self) -> Iterator[None]:
@@ -124,6 +110,72 @@ class Lab:
         self.shell.kubectl("scale", "deployment", WORKER, "--namespace=scan", f"--replicas={replicas}")
 
     @contextmanager
+    def env(self, deployment: str, **values: str) -> Iterator[None]:
+        """The pods of a Deployment run with other values of these variables within the block."""
+        before = self._env(deployment)
+        try:
+            self._set_env(deployment, {name: value for name, value in values.items()})
+            yield
+        finally:
+            self._set_env(deployment, {name: before.get(name) for name in values})
+
+    def _env(self, deployment: str) -> dict[str, str]:
+        pod = self.shell.get("deployment", deployment, "--namespace=scan")["spec"]["template"]["spec"]
+        [container] = pod["containers"]
+        return {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
+
+    def _set_env(self, deployment: str, values: dict[str, str | None]) -> None:
+        """None takes a variable away."""
+        words = [f"{name}-" if value is None else f"{name}={value}" for name, value in values.items()]
+        self.shell.kubectl("set", "env", f"deployment/{deployment}", "--namespace=scan", *words)
+        self._wait_for_pods(deployment)
+
+    @contextmanager
+    def crashed_pods_replaced(self, component: str) -> Iterator[None]:
+        """Pods that kubelet lets wait after a crash are deleted within the block: new ones start at once."""
+        done = threading.Event()
+        replacing = threading.Thread(target=self._replace_crashed, args=(component, done))
+        replacing.start()
+        try:
+            yield
+        finally:
+            done.set()
+            replacing.join()
+            self.wait_until_well()
+
+    def _replace_crashed(self, component: str, done: threading.Event) -> None:
+        while not done.wait(1.0):
+            for pod in self.shell.pods("scan", component):
+                states = [item["state"] for item in pod["status"].get("containerStatuses", [])]
+                if any(state.get("waiting", {}).get("reason") == "CrashLoopBackOff" for state in states):
+                    name = pod["metadata"]["name"]
+                    self.shell.kubectl("delete", "pod", name, "--namespace=scan", "--grace-period=0", "--force")
+
+    def restarts(self, component: str) -> int:
+        """How often containers of this component have been started again."""
+        statuses = [item for pod in self.shell.pods("scan", component) for item in pod["status"]["containerStatuses"]]
+        return sum(item["restartCount"] for item in statuses)
+
+    def user_of(self, service: str) -> str:
+        """The service's user on the broker."""
+        return self.shell.secret("scan", f"{service}-user-credentials")["username"]
+
+    @contextmanager
+    def disk_alarm(self) -> Iterator[None]:
+        """The broker takes no message within the block: it believes that its disk is nearly full."""
+        # The management API's figure is some seconds old: it may be that of an alarm before.
+        limit = self._rabbitmqctl("eval", "rabbit_disk_monitor:get_disk_free_limit().").strip()
+        try:
+            self._rabbitmqctl("set_disk_free_limit", "100000GB")
+            yield
+        finally:
+            self._rabbitmqctl("set_disk_free_limit", limit)
+
+    def _rabbitmqctl(self, *words: str) -> str:
+        pod = f"{BROKER_PODS}-0"
+        return self.shell.kubectl("exec", pod, "--namespace=rabbitmq", "--", "rabbitmqctl", "--quiet", *words)
+
+    @contextmanager
     def api_pods(self, count: int) -> Iterator[list[Json]]:
         """So many API pods within the block, all ready."""
         before = len(self.shell.pods("scan", API))
@@ -135,22 +187,17 @@ class Lab:
 
     def _scale_api(self, replicas: int) -> None:
         self.shell.kubectl("scale", "deployment", API, "--namespace=scan", f"--replicas={replicas}")
-        self._wait_for_api()
+        self._wait_for_pods(API)
 
-    def _wait_for_api(self) -> None:
+    def _wait_for_pods(self, component: str) -> None:
         """Until all its pods are new and ready, and those that go are gone: they would still answer and relay."""
-        selector = f"--selector=app.kubernetes.io/component={API}"
-        wait_for(
-            "the API's pods",
-            lambda: (
-                API not in self.unready()
-                and not any(
-                    "deletionTimestamp" in pod["metadata"]
-                    for pod in self.shell.get("pods", "--namespace=scan", selector)["items"]
-                )
-            ),
-            120,
-        )
+        selector = f"--selector=app.kubernetes.io/component={component}"
+
+        def are_there() -> bool:
+            pods = self.shell.get("pods", "--namespace=scan", selector)["items"]
+            return component not in self.unready() and not any("deletionTimestamp" in pod["metadata"] for pod in pods)
+
+        wait_for(f"the pods of {component}", are_there, 120)
 
     def broker_answers(self) -> bool:
         try:

@@ -60,6 +60,7 @@ class FakeSteps:
 
     beginning: Beginning = Beginning.BEGUN
     ending: Ending = Ending.STORED
+    losses: int = 0
     fault: Exception | None = None
     """Raised when the outcome is stored."""
     given: ScanInput = BY_ADDRESS
@@ -71,7 +72,7 @@ class FakeSteps:
 
     def begin(self, task_id: str, step: Step, progress: int) -> Lease | Beginning:
         if self.beginning is Beginning.BEGUN:
-            return Lease(task_id=task_id, step=step, fence=1)
+            return Lease(task_id=task_id, step=step, fence=1, losses=self.losses)
         return self.beginning
 
     def finish(

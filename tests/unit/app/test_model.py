@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -30,9 +31,11 @@ def completion(content: str | None, refusal: str | None = None) -> bytes:
     return json.dumps(document).encode()
 
 
-def answering(status: int, body: bytes) -> Behaviour:
+def answering(status: int, body: bytes, **headers: str) -> Behaviour:
     def behave(request: BaseHTTPRequestHandler) -> None:
         request.send_response(status)
+        for name, value in headers.items():
+            request.send_header(name.replace("_", "-"), value)
         request.send_header("Content-Type", "application/json")
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
@@ -151,6 +154,33 @@ def test_a_call_that_the_model_refuses_is_not_repeated(server: Server, behaviour
     server.behaviour = behaviour
     with pytest.raises(ModelRejected):
         ask(server.url)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("2", 2),
+        ("0.5", 0.5),
+        ("-3", 0),
+        ("soon", 0),
+        ("nan", 0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("Fri, 01 Jan 99999 00:00:00 GMT", 0),
+        ("", 0),
+    ],
+)
+def test_a_busy_model_says_when_to_come_back(server: Server, said: str, seconds: float) -> None:
+    server.behaviour = answering(429, b"{}", Retry_After=said)
+    with pytest.raises(ModelUnavailable) as busy:
+        ask(server.url)
+    assert busy.value.retry_after_seconds == seconds
+
+
+def test_a_date_to_come_back_at_is_understood(server: Server) -> None:
+    server.behaviour = answering(503, b"{}", Retry_After=formatdate(time.time() + 60, usegmt=True))
+    with pytest.raises(ModelUnavailable) as busy:
+        ask(server.url)
+    assert 55 < busy.value.retry_after_seconds <= 60
 
 
 def test_a_model_that_is_not_there_may_come_back() -> None:

@@ -1,11 +1,12 @@
 import pytest
 from redis.exceptions import ConnectionError
 
-from app.state.reasons import Reason
+from app.state.reasons import Reason, error_of
 from app.state.record import Step
 from app.state.steps import Beginning, Ending
 from app.steps.running import Bury, Drop, PassOn, StepBack, TryAgain, run_step
 from app.steps.step import Outcome, StepFailed, Stored
+from app.topology import WORK_DELIVERY_LIMIT
 from tests.unit.app.conftest import FakeSteps
 
 RETRYABLE = StepFailed(Reason.MODEL_UNAVAILABLE, "500", retryable=True)
@@ -40,6 +41,7 @@ def test_a_done_step_is_stored_and_passed_on() -> None:
     [
         (Beginning.DONE, PassOn(is_news=False)),
         (Beginning.BUSY, StepBack("another copy of the message runs the step")),
+        (Beginning.SUSPECT, StepBack("workers were lost with this step: it waits for its turn", for_long=True)),
         (Beginning.FAILED, Bury("the scan has failed")),
         (Beginning.GONE, Bury("the scan's state has expired")),
     ],
@@ -73,6 +75,26 @@ def test_who_has_lost_the_lease_leaves_the_scan_to_the_other_copy(failure: StepF
 
 def test_an_outcome_for_a_scan_that_has_failed_meanwhile_is_buried() -> None:
     assert isinstance(run_step(OneStep(), "id", FakeSteps(ending=Ending.FAILED), retries_left=3), Bury)
+
+
+def test_a_step_that_kills_its_workers_is_not_run_again() -> None:
+    step, store = OneStep(), FakeSteps(losses=WORK_DELIVERY_LIMIT)
+    decision = run_step(step, "id", store, retries_left=3)
+    assert isinstance(decision, Bury)
+    assert decision.is_news
+    assert (step.runs, store.errors) == (0, [error_of(Reason.WORKERS_LOST)])
+
+
+def test_a_step_that_lost_some_workers_is_run() -> None:
+    decision = run_step(OneStep(), "id", FakeSteps(losses=WORK_DELIVERY_LIMIT - 1), retries_left=3)
+    assert decision == PassOn(is_news=True), "it may have been in bad company"
+
+
+def test_a_retry_waits_as_long_as_the_model_asks() -> None:
+    busy = StepFailed(Reason.MODEL_UNAVAILABLE, "429", retryable=True, retry_after_seconds=3)
+    decision = run_step(OneStep(busy), "id", FakeSteps(), retries_left=1)
+    assert isinstance(decision, TryAgain)
+    assert decision.wait_seconds == 3
 
 
 def test_redis_away_costs_the_scan_no_retry() -> None:

@@ -75,6 +75,21 @@ def test_a_retry_goes_to_the_ladders_next_rung(celery: Celery, monkeypatch: pyte
     assert seconds / 2 <= published["expiration"] <= seconds
 
 
+@pytest.mark.parametrize(
+    ("wait_seconds", "rung"), [(0.5, TASK.ladder[0]), (1.5, TASK.ladder[1]), (60, TASK.ladder[-1])]
+)
+def test_a_retry_takes_a_longer_rung_if_the_model_asks_for_it(
+    celery: Celery, monkeypatch: pytest.MonkeyPatch, wait_seconds: float, rung: topology.RetryDelay
+) -> None:
+    message = Message(celery, retries=0)
+    with pytest.raises(Ignore):
+        message.run(monkeypatch, TryAgain("429", wait_seconds))
+    [published] = message.published
+    seconds = rung.delay.total_seconds()
+    assert (published["exchange"], published["retries"]) == (rung.name, 1)
+    assert min(wait_seconds, seconds) <= published["expiration"] <= seconds
+
+
 @pytest.mark.parametrize(("for_long", "rung"), [(False, TASK.ladder[0]), (True, TASK.ladder[-1])])
 def test_stepping_back_costs_no_retry(
     celery: Celery, monkeypatch: pytest.MonkeyPatch, for_long: bool, rung: topology.RetryDelay
