@@ -34,11 +34,11 @@ _BODY_BYTES = 64 * 1024
 """A task's message has some 500 bytes. In what is larger no scan's id is looked for."""
 
 _STEPS = {
-    topology.VISION.queue: (Step.SCAN, 33),
-    topology.RULE.queue: (Step.ANALYZE, 66),
-    topology.ANSWER.queue: (Step.ANSWER, 99),
+    topology.VISION.queue: Step.SCAN,
+    topology.RULE.queue: Step.ANALYZE,
+    topology.ANSWER.queue: Step.ANSWER,
 }
-"""The step that a queue's messages ask for, and the progress at its end."""
+"""The step that a queue's messages ask for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,6 @@ class DeadLetter:
 
     task_id: str
     step: Step
-    progress_after: int
     cause: str
 
     @property
@@ -67,8 +66,7 @@ def read_dead_letter(
     task_id = _scan_id(headers, correlation_id, body)
     if task_id is None or queue not in _STEPS:
         return None
-    step, progress_after = _STEPS[queue]
-    return DeadLetter(task_id=task_id, step=step, progress_after=progress_after, cause=cause)
+    return DeadLetter(task_id=task_id, step=_STEPS[queue], cause=cause)
 
 
 def _death(exchange: str, routing_key: str, headers: Mapping[str, Any]) -> tuple[str, str]:

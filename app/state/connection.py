@@ -20,6 +20,10 @@ _BOUNDS: dict[str, Any] = {"timeout": 5, "socket_connect_timeout": 2}
 _ANSWER_SECONDS = 3
 """A command that takes longer has failed: an API has to say that Redis is away while its client still listens."""
 
+_CUT = (redis.ConnectionError,)
+"""After it a command is tried once more: a pooled connection may have died in its sleep. After no answer in time it is
+not: two such waits are longer than clients listen."""
+
 _SILENCE_SECONDS = 15
 """After so much silence a connection that waits for messages asks whether Redis is still there."""
 
@@ -36,7 +40,7 @@ def connect(settings: Settings, connections: int) -> redis.Redis:
             _url(settings, _STATE_DATABASE),
             max_connections=connections,
             socket_timeout=_ANSWER_SECONDS,
-            retry=Retry(NoBackoff(), 1),
+            retry=Retry(NoBackoff(), 1, supported_errors=_CUT),
             **_BOUNDS,
         )
     )
@@ -49,7 +53,7 @@ def connect_async(settings: Settings, connections: int) -> redis.asyncio.Redis:
             _url(settings, _STATE_DATABASE),
             max_connections=connections,
             socket_timeout=_ANSWER_SECONDS,
-            retry=AsyncRetry(NoBackoff(), 1),
+            retry=AsyncRetry(NoBackoff(), 1, supported_errors=_CUT),
             **_BOUNDS,
         )
     )

@@ -51,7 +51,7 @@ FINAL = frozenset({Status.COMPLETED, Status.FAILED})
 
 
 class Step(StrEnum):
-    """Where a scan is. The values are the API's."""
+    """Where a scan is, in the order in which it gets there. The values are the API's."""
 
     PENDING = "pending"
     SCAN = "scan"

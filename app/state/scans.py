@@ -150,11 +150,12 @@ class ScanStore:
                     raise NotOnDisk
             return acceptance
 
-    async def lay_to_rest(self, task_id: str, step: Step, progress_after: int, reason: Reason) -> Rest:
+    async def lay_to_rest(self, task_id: str, step: Step, reason: Reason) -> Rest:
         """Fails a scan whose message for ``step`` has died, unless another message carries the scan on."""
+        later = list(Step)[list(Step).index(step) + 1 :]
         answer = await self._lay_to_rest(
             keys=[task_key(task_id), step_key(task_id, step)],
-            args=[step, progress_after, json.dumps(error_of(reason), ensure_ascii=False), self._ttl_seconds],
+            args=[json.dumps(error_of(reason), ensure_ascii=False), self._ttl_seconds, *later],
         )
         return Rest(answer.decode())
 

@@ -1,19 +1,21 @@
 -- Fails the scan of a dead letter, unless another message carries the scan on.
--- KEYS: record, step. ARGV: step's name, progress at its end, error (JSON), ttl.
+-- KEYS: record, step. ARGV: error (JSON), ttl, then the names of the steps that come after this one.
 -- Returns 'failed', 'final' (it was completed or failed before), 'passed' (a later step has begun), 'busy' (another
 -- copy runs the step) or 'gone'.
 local task, step = KEYS[1], KEYS[2]
-local name, progress, failure, ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local failure, ttl = ARGV[1], ARGV[2]
 
-local record = redis.call('HMGET', task, 'status', 'step', 'progress')
+local record = redis.call('HMGET', task, 'status', 'step')
 if not record[1] then
   return 'gone'
 end
 if record[1] == 'failed' or record[1] == 'completed' then
   return 'final'
 end
-if record[2] ~= name and tonumber(record[3]) >= progress then
-  return 'passed'
+for i = 3, #ARGV do
+  if record[2] == ARGV[i] then
+    return 'passed'
+  end
 end
 if runner(step) then
   return 'busy'

@@ -37,7 +37,7 @@ def read(**changes: Any) -> DeadLetter | None:
 
 
 def test_a_letter_tells_the_scan_the_step_and_the_cause() -> None:
-    assert read() == DeadLetter(task_id=SCAN, step=Step.ANALYZE, progress_after=66, cause="rejected")
+    assert read() == DeadLetter(task_id=SCAN, step=Step.ANALYZE, cause="rejected")
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,11 @@ def test_a_letter_that_names_no_scan_is_none(body: bytes) -> None:
 def test_a_letter_of_no_step_of_a_scan_is_none(queue: str) -> None:
     assert read(headers=died(queue, "rejected")) is None
     assert read(exchange=topology.REWARD.name, routing_key=queue, headers={}) is None
+
+
+@pytest.mark.parametrize("task", topology.SCAN_TASKS, ids=lambda task: task.name)
+def test_the_letters_of_every_step_are_understood(task: topology.Task) -> None:
+    assert read(headers=died(task.queue, "rejected")), f"a scan whose message dies in {task.queue} would never end"
 
 
 @pytest.mark.parametrize("deaths", [None, [], "x", ["x"], [{}]])
