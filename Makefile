@@ -6,7 +6,7 @@ STACK ?= dev
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help up down test unit bench lint lock browser preflight
+.PHONY: help up down test unit bench lint lock proto browser preflight
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
@@ -37,6 +37,9 @@ lock: $(VENV)/installed ## Pin the dependencies of pyproject.toml anew, hashes i
 	@$(RUN)/uv pip compile $(LOCK_FLAGS) --python-version 3.11 --extra app --extra program --extra test pyproject.toml -o requirements.lock
 	@$(RUN)/uv pip compile $(LOCK_FLAGS) --python-version 3.13 --extra app pyproject.toml -o app/requirements.lock
 LOCK_FLAGS := --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+proto: $(VENV)/installed ## Write the Python modules of the gRPC services anew
+	@$(RUN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. app/character/character.proto
 
 # The page's tests look at it in a real browser, and at its Korean in a font that has it.
 browser:

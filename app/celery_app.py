@@ -5,32 +5,31 @@ queue can never contradict the broker's (406), and its delayed-delivery queues n
 """
 
 from typing import Any
-from urllib.parse import quote
 
+from celery import signals
 from kombu.entity import Exchange, Queue
 
 from app import topology
+from app.broker import broker_url
 from app.publishing import CONFIRM_SECONDS, ConfirmingCelery
-from app.settings import Settings
+from app.settings import BrokerSettings, Settings
 from app.state.connection import results_url
 
 _CONNECT_SECONDS = 4
 _HEARTBEAT_SECONDS = 30
 
 
-def create_celery(settings: Settings, *, name: str, publishing_connections: int) -> ConfirmingCelery:
+def create_celery(settings: BrokerSettings, *, name: str, publishing_connections: int) -> ConfirmingCelery:
     """A Celery application for this broker and topology. It knows no tasks yet and connects to nothing yet."""
     celery = ConfirmingCelery(name, set_as_current=False)
+    signals.setup_logging.connect(_keep_our_logging)
     celery.conf.update(_broker(settings, publishing_connections) | _messages() | _results(settings))
     return celery
 
 
-def _broker(settings: Settings, publishing_connections: int) -> dict[str, Any]:
-    password = quote(settings.rabbitmq_password.get_secret_value(), safe="")
-    user = quote(settings.rabbitmq_username, safe="")
-    vhost = quote(settings.rabbitmq_vhost, safe="")
+def _broker(settings: BrokerSettings, publishing_connections: int) -> dict[str, Any]:
     return {
-        "broker_url": f"amqp://{user}:{password}@{settings.rabbitmq_host}:{settings.rabbitmq_port}/{vhost}",
+        "broker_url": broker_url(settings),
         "broker_connection_timeout": _CONNECT_SECONDS,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
@@ -80,9 +79,11 @@ def _messages() -> dict[str, Any]:
     }
 
 
-def _results(settings: Settings) -> dict[str, Any]:
-    return {
-        "result_backend": results_url(settings),
-        "result_serializer": "json",
-        "task_ignore_result": True,
-    }
+def _results(settings: BrokerSettings) -> dict[str, Any]:
+    """A process that has no Redis keeps no results, and has none to clean up either."""
+    backend = {"result_backend": results_url(settings)} if isinstance(settings, Settings) else {"result_expires": None}
+    return backend | {"result_serializer": "json", "task_ignore_result": True}
+
+
+def _keep_our_logging(**_: Any) -> None:
+    """A receiver of setup_logging: Celery configures no logging where there is one."""

@@ -115,6 +115,7 @@ class FaultyStep:
     def __init__(self, step: ScanStep, faults: Faults) -> None:
         self.step = step.step
         self.progress = step.progress
+        self.hands_over_output = step.hands_over_output
         self._run = step.run
         self._faults = faults
 

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 from amqp.exceptions import AMQPError, MessageNacked
 from celery import Celery
 from celery.exceptions import Reject
+from kombu import Producer
+from kombu.entity import PERSISTENT_DELIVERY_MODE
 from kombu.exceptions import LimitExceeded, OperationalError
 
 logger = logging.getLogger(__name__)
@@ -48,19 +50,43 @@ class ConfirmingCelery(Celery):
         self.going_down = threading.Event()
 
     def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
-        def publish() -> Any:
-            return self._send_once(name, args, kwargs, options)
+        send_task = super().send_task
 
-        if self.current_worker_task is None:
-            return publish()
-        return self._until_confirmed(name, publish)
+        def send(producer: Producer) -> Any:
+            headers = (options.get("headers") or {}) | {PUBLISHED_AT: time.time()}
+            ours = {"headers": headers, "producer": producer, "retry": False, "confirm_timeout": CONFIRM_SECONDS}
+            return send_task(name, args, kwargs, **options | ours)
 
-    def _send_once(self, name: str, args: Any, kwargs: Any, options: dict[str, Any]) -> Any:
-        headers = (options.get("headers") or {}) | {PUBLISHED_AT: time.time()}
-        options = options | {"headers": headers, "retry": False, "confirm_timeout": CONFIRM_SECONDS}
+        return self._published(name, send)
+
+    def send_event(self, exchange: str, body: bytes, *, content_type: str, message_id: str) -> None:
+        """Publishes a message that is no task's to a fanout exchange, as ``send_task`` does with tasks."""
+
+        def send(producer: Producer) -> None:
+            producer.publish(
+                body,
+                exchange=exchange,
+                routing_key="",
+                content_type=content_type,
+                content_encoding="utf-8",
+                message_id=message_id,
+                delivery_mode=PERSISTENT_DELIVERY_MODE,
+                retry=False,
+                confirm_timeout=CONFIRM_SECONDS,
+            )
+
+        self._published(exchange, send)
+
+    def _published(self, what: str, send: Callable[[Producer], T]) -> T:
+        def publish() -> T:
+            return self._once(send)
+
+        return publish() if self.current_worker_task is None else self._until_confirmed(what, publish)
+
+    def _once(self, send: Callable[[Producer], T]) -> T:
         with self.producer_pool.acquire(block=True, timeout=_POOL_SECONDS) as producer:
             try:
-                return super().send_task(name, args, kwargs, **options | {"producer": producer})
+                return send(producer)
             except FAILURES:
                 # A confirm that comes late would be taken for the next message's: this channel must not be used again.
                 producer.connection.collect(socket_timeout=1)

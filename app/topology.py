@@ -14,6 +14,7 @@ What must hold:
 """
 
 import re
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -310,30 +311,47 @@ NOTHING = "^$"
 class Service:
     """What one service may touch on the broker; its RabbitMQ user is named like the service.
 
-    ``publishes`` are exchanges, ``consumes`` are queues. No service declares anything: Celery's remote control, which
-    would, is switched off (app/celery_app.py).
+    ``publishes`` are exchanges, ``consumes`` are queues. Each process of a service that ``listens`` to fanout exchanges
+    declares an anonymous exclusive queue for each of them, and nothing else: Celery's remote control, which would
+    declare more, is switched off (app/celery_app.py).
     """
 
     name: str
     namespace: str
     publishes: tuple[str, ...] = ()
     consumes: tuple[str, ...] = ()
+    listens: tuple[str, ...] = ()
 
     @property
     def configure(self) -> str:
-        return NOTHING
+        return _any_of((), self._anonymous)
 
     @property
     def write(self) -> str:
-        return _any_of(self.publishes)
+        # To bind a queue takes the right to write to it, and to read from the exchange.
+        return _any_of(self.publishes, self._anonymous)
 
     @property
     def read(self) -> str:
-        return _any_of(self.consumes)
+        return _any_of((*self.consumes, *self.listens), self._anonymous)
+
+    @property
+    def _anonymous(self) -> tuple[str, ...]:
+        """Patterns of the queues that it declares."""
+        return tuple(re.escape(f"{exchange}.") + _UNIQUE for exchange in self.listens)
 
 
-def _any_of(names: tuple[str, ...]) -> str:
-    return f"^({'|'.join(map(re.escape, names))})$" if names else NOTHING
+_UNIQUE = "[0-9a-f-]{36}"
+
+
+def anonymous_queue(exchange: str) -> str:
+    """A new name for the queue by which one process listens to a fanout exchange."""
+    return f"{exchange}.{uuid.uuid4()}"
+
+
+def _any_of(names: tuple[str, ...], patterns: tuple[str, ...] = ()) -> str:
+    alternatives = (*map(re.escape, names), *patterns)
+    return f"^({'|'.join(alternatives)})$" if alternatives else NOTHING
 
 
 SERVICES = (
@@ -341,8 +359,38 @@ SERVICES = (
     Service(
         name="scan-worker",
         namespace="scan",
-        publishes=(SCAN.name, *(rung.name for rung in SCAN_LADDER)),
+        publishes=(SCAN.name, REWARD.name, *(rung.name for rung in SCAN_LADDER)),
         consumes=tuple(task.queue for task in SCAN_TASKS),
     ),
+    Service(
+        name="reward-worker",
+        namespace="scan",
+        # What people and the timer put back or away goes through it as well (app/deadletters).
+        publishes=(
+            REWARD_EVENTS.name,
+            *(rung.name for rung in REWARD_LADDER),
+            SCAN.name,
+            REWARD.name,
+            CHARACTER.name,
+            CELERY.name,
+            DLX.name,
+        ),
+        consumes=(
+            REWARD_TASK.queue,
+            DEFAULT_QUEUE,
+            *(queue.name for queue in DEAD_LETTER_QUEUES),
+            *(queue.name for queue in ARCHIVES),
+        ),
+    ),
+    Service(name="celery-beat", namespace="scan", publishes=(CELERY.name,)),
+    Service(
+        name="character",
+        namespace="character",
+        publishes=(CHARACTER_CACHE.name,),
+        listens=(CHARACTER_CACHE.name,),
+    ),
+    Service(name="character-worker", namespace="character", consumes=(SAVE_OWNERSHIP,)),
+    Service(name="users-worker", namespace="character", consumes=(SAVE_CHARACTER,)),
+    Service(name="authz", namespace="auth", publishes=(AUTHZ_FANOUT.name,), listens=(AUTHZ_FANOUT.name,)),
 )
 """The services that exist. Each brings its user along, so that nobody holds a right that nobody uses."""

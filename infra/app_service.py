@@ -1,6 +1,6 @@
 """One service of the app image: ServiceAccount, Deployment and, where it is called, a Service."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -13,8 +13,6 @@ from pulumi_kubernetes.apps.v1 import (
 from pulumi_kubernetes.core.v1 import (
     ContainerArgs,
     ContainerPortArgs,
-    EmptyDirVolumeSourceArgs,
-    EnvVarArgs,
     HTTPGetActionArgs,
     LifecycleArgs,
     LifecycleHandlerArgs,
@@ -26,30 +24,39 @@ from pulumi_kubernetes.core.v1 import (
     ServicePortArgs,
     ServiceSpecArgs,
     SleepActionArgs,
-    VolumeArgs,
-    VolumeMountArgs,
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
+from infra import app_pod
+from infra.app_pod import AppPodArgs
 from infra.labels import labels, selector
-from infra.placement import off_nodes, spread
-from infra.resources import Resources, requirements
-from infra.security import APP_UID, container_context, pod_context
+from infra.placement import spread
 
 GRACE_SECONDS = 90
 """From SIGTERM to SIGKILL: a worker ends, or hands back, the scans that it holds."""
-TMP_SIZE = "1Gi"
-"""/tmp, the only place that a service may write to. 64 uploads of 10 MiB may be spooled there at the same time."""
 ROUTES_SETTLE_SECONDS = 5
 """How long nodes may still send a pod new connections after it was told to end."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Port:
-    """The port of the health pages and the metrics; for a server its API as well."""
-
     name: str
     number: int
+
+
+METRICS = Port(name="metrics", number=9000)
+"""Health pages and metrics of what is not called by HTTP."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """The Service by which others call a service: its port, and the one of the pods that is behind it."""
+
+    port: int
+    target: Port
+    type: str = "ClusterIP"
+    headless: bool = False
+    """Clients get the pods' own addresses and spread their calls over them; then both ports must be the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,26 +71,44 @@ KEEP_ALL = Rollout(surge=1, unavailable=0)
 """For servers: a new pod is ready before an old one goes."""
 REPLACE_ONE = Rollout(surge=0, unavailable=1)
 """For consumers: their messages wait, and no node needs room for one pod more."""
+NEVER_TWO = None
+"""For what must not run twice: the old pod has ended before the new one starts."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AppServiceArgs:
-    namespace: str
-    application: str
-    """What the service belongs to; its own name is the component within that."""
-    image: str
-    pull_policy: str
-    command: Sequence[str]
+class Probes:
+    """The pages by which kubelet judges a pod.
+
+    ``startup`` is asked every second until it is fine once, and liveness not before that: a pod whose start hangs is
+    restarted after ``startup_seconds``. Liveness is the process' own page: no restart brings a dependency back.
+    """
+
+    startup: str
+    startup_seconds: int
+    readiness: str
+
+
+SERVER = Probes(startup="/readyz", startup_seconds=600, readiness="/livez")
+"""For servers: a new pod must have reached what it needs before an old one goes. Later its loss takes no pod out
+of the Service: all pods share it, and clients would be refused instead of told 503 and when to come back. Ten
+minutes outlast an outage, and are what a rollout has before it is reported as stuck."""
+CONSUMER = Probes(startup="/livez", startup_seconds=60, readiness="/readyz")
+"""For consumers: nobody calls them, so readiness may tell people and rollouts whether they consume."""
+CACHE = Probes(startup="/livez", startup_seconds=60, readiness="/readyz")
+"""For servers that answer from a copy of data elsewhere, and whose readiness says that they have it: nobody asks them
+before that, however long the source is away, and they answer when it goes away later."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppServiceArgs(AppPodArgs):
     port: Port
+    """The port of the health pages and the metrics; for a web server its API as well."""
     replicas: int
-    rollout: Rollout
-    resources: Resources
-    avoid_domain: str
-    """The brokers' nodes."""
-    env: Sequence[EnvVarArgs]
+    rollout: Rollout | None
+    probes: Probes
     pod_annotations: Mapping[str, pulumi.Input[str]]
     """What must replace the pods when it changes, and is in no other part of them."""
-    service_type: str | None
+    exposure: Exposure | None = None
     """None: nobody calls it."""
 
 
@@ -104,9 +129,10 @@ class AppService(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[account]),
         )
         self.service = None
-        if args.service_type is not None:
+        if args.exposure is not None:
             behind = pulumi.ResourceOptions(parent=self, depends_on=[deployment])
-            self.service = Service(name, metadata=metadata, spec=service_spec(name, args), opts=behind)
+            spec = service_spec(args.exposure, selector(args.application, name))
+            self.service = Service(name, metadata=metadata, spec=spec, opts=behind)
         self.register_outputs({})
 
 
@@ -114,12 +140,7 @@ def deployment_spec(name: str, args: AppServiceArgs) -> DeploymentSpecArgs:
     return DeploymentSpecArgs(
         replicas=args.replicas,
         selector=LabelSelectorArgs(match_labels=selector(args.application, name)),
-        strategy=DeploymentStrategyArgs(
-            type="RollingUpdate",
-            rolling_update=RollingUpdateDeploymentArgs(
-                max_surge=args.rollout.surge, max_unavailable=args.rollout.unavailable
-            ),
-        ),
+        strategy=strategy(args.rollout),
         template=PodTemplateSpecArgs(
             metadata=ObjectMetaArgs(labels=labels(args.application, name), annotations=args.pod_annotations),
             spec=pod_spec(name, args),
@@ -127,37 +148,41 @@ def deployment_spec(name: str, args: AppServiceArgs) -> DeploymentSpecArgs:
     )
 
 
-def pod_spec(name: str, args: AppServiceArgs) -> PodSpecArgs:
-    return PodSpecArgs(
-        service_account_name=name,
-        automount_service_account_token=False,
-        enable_service_links=False,
-        security_context=pod_context(uid=APP_UID),
-        termination_grace_period_seconds=GRACE_SECONDS,
-        affinity=off_nodes(args.avoid_domain),
-        topology_spread_constraints=spread(selector(args.application, name)) if args.replicas > 1 else None,
-        containers=[container(name, args)],
-        volumes=[VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit=TMP_SIZE))],
+def strategy(rollout: Rollout | None) -> DeploymentStrategyArgs:
+    if rollout is None:
+        return DeploymentStrategyArgs(type="Recreate")
+    return DeploymentStrategyArgs(
+        type="RollingUpdate",
+        rolling_update=RollingUpdateDeploymentArgs(max_surge=rollout.surge, max_unavailable=rollout.unavailable),
     )
+
+
+def pod_spec(name: str, args: AppServiceArgs) -> PodSpecArgs:
+    spec = app_pod.pod_spec(name, args, container(name, args))
+    spec.termination_grace_period_seconds = GRACE_SECONDS
+    if args.replicas > 1:
+        spec.topology_spread_constraints = spread(selector(args.application, name))
+    return spec
 
 
 def container(name: str, args: AppServiceArgs) -> ContainerArgs:
-    settle = LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=ROUTES_SETTLE_SECONDS)))
-    return ContainerArgs(
-        name=name,
-        image=args.image,
-        image_pull_policy=args.pull_policy,
-        command=list(args.command),
-        ports=[ContainerPortArgs(name=args.port.name, container_port=args.port.number)],
-        env=list(args.env),
-        resources=requirements(args.resources),
-        security_context=container_context(),
-        startup_probe=probe("/livez", args.port, period_seconds=1, failure_threshold=60),
-        liveness_probe=probe("/livez", args.port, period_seconds=10, failure_threshold=3),
-        readiness_probe=probe("/readyz", args.port, period_seconds=5, failure_threshold=2),
-        lifecycle=settle if args.service_type is not None else None,
-        volume_mounts=[VolumeMountArgs(name="tmp", mount_path="/tmp")],
+    own = app_pod.container(name, args)
+    own.ports = [ContainerPortArgs(name=port.name, container_port=port.number) for port in ports(args)]
+    own.startup_probe = probe(
+        args.probes.startup, args.port, period_seconds=1, failure_threshold=args.probes.startup_seconds
     )
+    own.liveness_probe = probe("/livez", args.port, period_seconds=10, failure_threshold=3)
+    own.readiness_probe = probe(args.probes.readiness, args.port, period_seconds=5, failure_threshold=2)
+    if args.exposure is not None:
+        settle = SleepActionArgs(seconds=ROUTES_SETTLE_SECONDS)
+        own.lifecycle = LifecycleArgs(pre_stop=LifecycleHandlerArgs(sleep=settle))
+    return own
+
+
+def ports(args: AppServiceArgs) -> list[Port]:
+    """First the one that is probed."""
+    is_other = args.exposure is not None and args.exposure.target != args.port
+    return [args.port, args.exposure.target] if args.exposure is not None and is_other else [args.port]
 
 
 def probe(path: str, port: Port, *, period_seconds: int, failure_threshold: int) -> ProbeArgs:
@@ -169,9 +194,10 @@ def probe(path: str, port: Port, *, period_seconds: int, failure_threshold: int)
     )
 
 
-def service_spec(name: str, args: AppServiceArgs) -> ServiceSpecArgs:
+def service_spec(exposure: Exposure, pods: Mapping[str, str]) -> ServiceSpecArgs:
     return ServiceSpecArgs(
-        type=args.service_type,
-        selector=selector(args.application, name),
-        ports=[ServicePortArgs(name=args.port.name, port=80, target_port=args.port.name)],
+        type=exposure.type,
+        cluster_ip="None" if exposure.headless else None,
+        selector=pods,
+        ports=[ServicePortArgs(name=exposure.target.name, port=exposure.port, target_port=exposure.target.name)],
     )

@@ -15,11 +15,11 @@ class SettingsError(pulumi.RunError):
     """A value that cannot work: the value, the limit and what to do. It ends the program without a stack trace."""
 
 
-def check_password(value: str) -> str:
+def check_password(name: str, value: str) -> str:
     if PASSWORD.fullmatch(value) is None:
         raise SettingsError(
-            "redisPassword must be 16 or more of the characters A-Z a-z 0-9 . _ ~ + / = -. "
-            "Use: pulumi config set --secret redisPassword $(openssl rand -hex 24)"
+            f"{name} must be 16 or more of the characters A-Z a-z 0-9 . _ ~ + / = -. "
+            f"Use: pulumi config set --secret {name} $(openssl rand -hex 24)"
         )
     return value
 

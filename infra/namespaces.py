@@ -13,9 +13,12 @@ OPERATORS = "rabbitmq-system"
 """The operators' manifests put their objects there."""
 RABBITMQ = "rabbitmq"
 REDIS = "redis"
+POSTGRES = "postgres"
 SCAN = "scan"
+CHARACTER = "character"
+AUTH = "auth"
 
-ALL = (OPERATORS, RABBITMQ, REDIS, SCAN)
+ALL = (OPERATORS, RABBITMQ, REDIS, POSTGRES, SCAN, CHARACTER, AUTH)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Requests and limits of a container."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from pulumi_kubernetes.core.v1 import ResourceRequirementsArgs
 
@@ -13,6 +14,28 @@ class Resources:
     cpu_limit: str
     memory_request: str
     memory_limit: str
+
+
+class Sized(Protocol):
+    """A group of settings with the four fields of ``Resources``."""
+
+    @property
+    def cpu_request(self) -> str: ...
+    @property
+    def cpu_limit(self) -> str: ...
+    @property
+    def memory_request(self) -> str: ...
+    @property
+    def memory_limit(self) -> str: ...
+
+
+def resources_of(group: Sized) -> Resources:
+    return Resources(
+        cpu_request=group.cpu_request,
+        cpu_limit=group.cpu_limit,
+        memory_request=group.memory_request,
+        memory_limit=group.memory_limit,
+    )
 
 
 def requirements(resources: Resources) -> ResourceRequirementsArgs:

@@ -1,26 +1,30 @@
 """The scan service: the API that takes photos, and the workers that run the chain."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.core.v1 import EnvVarArgs, Service
-from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from app import topology
-from infra import rabbitmq, redis
-from infra.app_service import KEEP_ALL, REPLACE_ONE, AppService, AppServiceArgs, Port
-from infra.credentials import FINGERPRINT, fingerprint, plain_env, secret, secret_env
-from infra.labels import labels
-from infra.settings import Api, Images, Logging, Model, Worker
-from infra.settings import Redis as RedisSettings
-from infra.users import User
+from infra.app_service import (
+    CONSUMER,
+    KEEP_ALL,
+    METRICS,
+    REPLACE_ONE,
+    SERVER,
+    AppService,
+    AppServiceArgs,
+    Exposure,
+    Port,
+)
+from infra.credentials import FINGERPRINT, fingerprint, plain_env, secret_env
+from infra.platform import Credentials, Platform, broker_env, log_env, redis_env
+from infra.service_settings import Api, Model, Worker
 
 APPLICATION = "scan"
 API = "scan-api"
 WORKER = "scan-worker"
 
-REDIS_SECRET = "redis"
+HTTP = Port(name="http", number=8000)
 MODEL_SECRET = "model"
 MODEL_KEY = "apiKey"
 
@@ -28,30 +32,22 @@ MODEL_KEY = "apiKey"
 @dataclass(frozen=True, kw_only=True)
 class ScanArgs:
     namespace: str
-    images: Images
+    platform: Platform
     api: Api
     worker: Worker
     model: Model
-    redis: RedisSettings
-    logging: Logging
-    rabbitmq_host: str
-    redis_host: str
-    users: Mapping[str, User]
-    """RabbitMQ users by the name of their service."""
-    avoid_domain: str
-    """The brokers' nodes."""
 
 
 class Scan(pulumi.ComponentResource):
-    """Ready when every API pod and every worker is."""
+    """Ready when every API pod and every worker is. The Secrets of the namespace are the rewards' pods' as well."""
 
     service: Service
 
     def __init__(self, name: str, args: ScanArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("eco2:scan:Scan", name, None, opts)
-        self._args = args
-        redis_secret = self._secret(f"{name}-redis", REDIS_SECRET, {redis.PASSWORD_KEY: args.redis.password})
-        model_secret = self._secret(f"{name}-model", MODEL_SECRET, {MODEL_KEY: args.model.api_key})
+        credentials = Credentials(namespace=args.namespace, application=APPLICATION, parent=self)
+        redis_secret = credentials.redis(args.platform)
+        model_secret = credentials.secret(MODEL_SECRET, {MODEL_KEY: args.model.api_key})
         api = AppService(API, api_args(args), pulumi.ResourceOptions(parent=self, depends_on=[redis_secret]))
         AppService(
             WORKER,
@@ -62,81 +58,60 @@ class Scan(pulumi.ComponentResource):
         self.service = api.service
         self.register_outputs({})
 
-    def _secret(self, resource_name: str, name: str, values: Mapping[str, pulumi.Input[str]]) -> pulumi.Resource:
-        metadata = ObjectMetaArgs(name=name, namespace=self._args.namespace, labels=labels(APPLICATION, "credentials"))
-        return secret(resource_name, metadata, values, pulumi.ResourceOptions(parent=self))
-
 
 def api_args(args: ScanArgs) -> AppServiceArgs:
+    platform = args.platform
+    limits = {
+        "OUTBOX_MAX_ENTRIES": str(args.api.outbox_max_entries),
+        "REDIS_WAITAOF": str(platform.redis.waitaof).lower(),
+    }
     return AppServiceArgs(
         namespace=args.namespace,
         application=APPLICATION,
-        image=args.images.app,
-        pull_policy=args.images.pull_policy,
+        images=platform.images,
         command=["python", "-m", "app.api"],
-        port=Port(name="http", number=8000),
+        port=HTTP,
         replicas=args.api.replicas,
         rollout=KEEP_ALL,
+        probes=SERVER,
         resources=args.api.resources,
-        avoid_domain=args.avoid_domain,
+        avoid_domain=platform.avoid_domain,
         env=[
-            *broker_env(args, API),
-            *redis_env(args),
-            *plain_env(
-                {
-                    "OUTBOX_MAX_ENTRIES": str(args.api.outbox_max_entries),
-                    "REDIS_WAITAOF": str(args.redis.waitaof).lower(),
-                }
-            ),
-            *common_env(args),
+            *broker_env(platform, API),
+            *redis_env(platform),
+            *plain_env(limits),
+            *state_env(args.api),
+            *log_env(platform),
         ],
-        pod_annotations={FINGERPRINT: fingerprint(args.redis.password, args.users[API].identity)},
-        service_type=args.api.service_type,
+        pod_annotations={FINGERPRINT: fingerprint(platform.redis.password, platform.users[API].identity)},
+        exposure=Exposure(port=80, target=HTTP, type=args.api.service_type),
     )
 
 
 def worker_args(args: ScanArgs) -> AppServiceArgs:
-    credentials = (args.redis.password, args.model.api_key, args.users[WORKER].identity)
+    platform = args.platform
+    credentials = (platform.redis.password, args.model.api_key, platform.users[WORKER].identity)
     return AppServiceArgs(
         namespace=args.namespace,
         application=APPLICATION,
-        image=args.images.app,
-        pull_policy=args.images.pull_policy,
-        command=["python", "-m", "app.worker"],
-        port=Port(name="metrics", number=9000),
+        images=platform.images,
+        command=["python", "-m", "app.worker", "scan"],
+        port=METRICS,
         replicas=args.worker.replicas,
         rollout=REPLACE_ONE,
+        probes=CONSUMER,
         resources=args.worker.resources,
-        avoid_domain=args.avoid_domain,
+        avoid_domain=platform.avoid_domain,
         env=[
-            *broker_env(args, WORKER),
-            *redis_env(args),
+            *broker_env(platform, WORKER),
+            *redis_env(platform),
             *model_env(args.model),
             *plain_env({"WORKER_CONCURRENCY": str(args.worker.concurrency)}),
-            *common_env(args),
+            *state_env(args.api),
+            *log_env(platform),
         ],
         pod_annotations={FINGERPRINT: fingerprint(*credentials)},
-        service_type=None,
     )
-
-
-def broker_env(args: ScanArgs, service: str) -> list[EnvVarArgs]:
-    credentials = args.users[service].secret_name
-    address = {
-        "RABBITMQ_HOST": args.rabbitmq_host,
-        "RABBITMQ_PORT": str(rabbitmq.AMQP_PORT),
-        "RABBITMQ_VHOST": topology.VHOST,
-    }
-    return [
-        *plain_env(address),
-        secret_env("RABBITMQ_USERNAME", credentials, "username"),
-        secret_env("RABBITMQ_PASSWORD", credentials, "password"),
-    ]
-
-
-def redis_env(args: ScanArgs) -> list[EnvVarArgs]:
-    address = {"REDIS_HOST": args.redis_host, "REDIS_PORT": str(redis.PORT)}
-    return [*plain_env(address), secret_env("REDIS_PASSWORD", REDIS_SECRET, redis.PASSWORD_KEY)]
 
 
 def model_env(model: Model) -> list[EnvVarArgs]:
@@ -144,5 +119,6 @@ def model_env(model: Model) -> list[EnvVarArgs]:
     return [*plain_env(address), secret_env("MODEL_API_KEY", MODEL_SECRET, MODEL_KEY)]
 
 
-def common_env(args: ScanArgs) -> list[EnvVarArgs]:
-    return plain_env({"STATE_TTL_SECONDS": str(args.api.state_ttl_seconds), "LOG_LEVEL": args.logging.level})
+def state_env(api: Api) -> list[EnvVarArgs]:
+    """For everything that writes a scan's record."""
+    return plain_env({"STATE_TTL_SECONDS": str(api.state_ttl_seconds)})

@@ -5,10 +5,9 @@ Pulumi.yaml, from where the engine fills in what the stack's file leaves out; he
 keeps the two lists equal.
 """
 
-import re
 import typing
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, TypeVar
 
 import pulumi
@@ -22,17 +21,12 @@ from infra.checks import (
     check_resources,
     quantity,
 )
-from infra.resources import Resources
+from infra.config_keys import Key
+from infra.quantities import amount
+from infra.resources import Resources, resources_of
+from infra.service_settings import Api, Authz, Beat, Character, Logging, Model, Rewards, Savers, Worker
 
 CONFIG_NAMESPACE = "eco2"
-
-
-@dataclass(frozen=True)
-class Key:
-    """Marks a field as read from the config key ``name``. A secret's ``check`` runs where its value is first used."""
-
-    name: str
-    check: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +36,8 @@ class Images:
     rabbitmq: Annotated[str, Key("rabbitmqImage")]
     """Default: the version that the cluster operator of this release installs by itself."""
     redis: Annotated[str, Key("redisImage")]
+    postgres: Annotated[str, Key("postgresImage")]
+    """17 or later: the order of its texts is its own, and does not change with the image's C library."""
     pull_policy: Annotated[str, Key("imagePullPolicy")]
     """IfNotPresent is right for tags that are never moved; nothing here accepts ``latest``."""
     cluster_operator: Annotated[str, Key("clusterOperatorImage")]
@@ -50,7 +46,8 @@ class Images:
     """Empty: the image that the manifest names."""
 
     def __post_init__(self) -> None:
-        for image in (self.app, self.rabbitmq, self.redis, self.cluster_operator, self.topology_operator):
+        operators = (self.cluster_operator, self.topology_operator)
+        for image in (self.app, self.rabbitmq, self.redis, self.postgres, *operators):
             check_image(image)
         check_one_of("imagePullPolicy", self.pull_policy, ("Always", "IfNotPresent", "Never"))
 
@@ -108,12 +105,12 @@ class Rabbitmq:
 
     @property
     def resources(self) -> Resources:
-        return _resources(self)
+        return resources_of(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Redis:
-    password: Annotated[pulumi.Output[str], Key("redisPassword", check=check_password)]
+    password: Annotated[pulumi.Output[str], Key("redisPassword", check=partial(check_password, "redisPassword"))]
     storage: Annotated[str, Key("redisStorage")]
     """The append-only file, which is rewritten when it has doubled: at least twice ``max_memory``."""
     cpu_request: Annotated[str, Key("redisCpuRequest")]
@@ -141,72 +138,38 @@ class Redis:
 
     @property
     def resources(self) -> Resources:
-        return _resources(self)
+        return resources_of(self)
+
+
+CONNECTION_MEMORY = "4Mi"
+"""What sorting may take for one connection, PostgreSQL's own default."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Api:
-    replicas: Annotated[int, Key("apiReplicas")]
-    service_type: Annotated[str, Key("apiServiceType")]
-    cpu_request: Annotated[str, Key("apiCpuRequest")]
-    cpu_limit: Annotated[str, Key("apiCpuLimit")]
-    memory_request: Annotated[str, Key("apiMemoryRequest")]
-    memory_limit: Annotated[str, Key("apiMemoryLimit")]
-    """Uploads are decoded in memory: a 10 MB photo can be 100 MB of pixels."""
-    outbox_max_entries: Annotated[int, Key("outboxMaxEntries")]
-    """Bounds what a broker outage may pile up in Redis."""
-    state_ttl_seconds: Annotated[int, Key("stateTtlSeconds")]
+class Postgres:
+    host: Annotated[str, Key("postgresHost")]
+    """Of an external server, which then has the database ``character``. Empty: one in the cluster."""
+    password: Annotated[pulumi.Output[str], Key("postgresPassword", check=partial(check_password, "postgresPassword"))]
+    storage: Annotated[str, Key("postgresStorage")]
+    cpu_request: Annotated[str, Key("postgresCpuRequest")]
+    cpu_limit: Annotated[str, Key("postgresCpuLimit")]
+    memory_request: Annotated[str, Key("postgresMemoryRequest")]
+    memory_limit: Annotated[str, Key("postgresMemoryLimit")]
+    max_connections: Annotated[int, Key("postgresMaxConnections")]
+    """Each pod of Character keeps up to 10, each other pod that writes there a few."""
 
     def __post_init__(self) -> None:
-        check_at_least("apiReplicas", self.replicas, 1)
-        check_one_of("apiServiceType", self.service_type, ("ClusterIP", "LoadBalancer"))
-        check_resources("api", self.resources)
-        check_at_least("outboxMaxEntries", self.outbox_max_entries, 1)
-        check_at_least("stateTtlSeconds", self.state_ttl_seconds, 60)
+        check_resources("postgres", self.resources)
+        check_at_least("postgresMaxConnections", self.max_connections, 20)
+        if self.max_connections * amount(CONNECTION_MEMORY) > 0.5 * quantity("postgresMemoryLimit", self.memory_limit):
+            raise SettingsError(
+                f"postgresMaxConnections ({self.max_connections}) times {CONNECTION_MEMORY} must be at most half of "
+                f"postgresMemoryLimit ({self.memory_limit}): the kernel would kill the server under load."
+            )
 
     @property
     def resources(self) -> Resources:
-        return _resources(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Worker:
-    replicas: Annotated[int, Key("workerReplicas")]
-    concurrency: Annotated[int, Key("workerConcurrency")]
-    """Slots of one pod. A scan waits for the model nearly all of its time, so a slot is a thread that sleeps."""
-    cpu_request: Annotated[str, Key("workerCpuRequest")]
-    cpu_limit: Annotated[str, Key("workerCpuLimit")]
-    memory_request: Annotated[str, Key("workerMemoryRequest")]
-    memory_limit: Annotated[str, Key("workerMemoryLimit")]
-
-    def __post_init__(self) -> None:
-        check_at_least("workerReplicas", self.replicas, 1)
-        check_at_least("workerConcurrency", self.concurrency, 1)
-        check_resources("worker", self.resources)
-
-    @property
-    def resources(self) -> Resources:
-        return _resources(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    base_url: Annotated[str, Key("modelBaseUrl")]
-    api_key: Annotated[pulumi.Output[str], Key("modelApiKey")]
-    vision: Annotated[str, Key("modelVision")]
-    answer: Annotated[str, Key("modelAnswer")]
-
-    def __post_init__(self) -> None:
-        if not re.match(r"https?://[^/]", self.base_url):
-            raise SettingsError(f"modelBaseUrl must start with http:// or https:// (got {self.base_url!r}).")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Logging:
-    level: Annotated[str, Key("logLevel")]
-
-    def __post_init__(self) -> None:
-        check_one_of("logLevel", self.level, ("DEBUG", "INFO", "WARNING", "ERROR"))
+        return resources_of(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,9 +179,15 @@ class Settings:
     storage: Storage
     rabbitmq: Rabbitmq
     redis: Redis
+    postgres: Postgres
     api: Api
     worker: Worker
     model: Model
+    rewards: Rewards
+    beat: Beat
+    character: Character
+    savers: Savers
+    authz: Authz
     logging: Logging
 
 
@@ -255,12 +224,3 @@ def _read(config: pulumi.Config, type_: type, key: Key) -> object:
     if type_ is str:
         return config.require(key.name)
     return config.require_secret(key.name).apply(key.check)
-
-
-def _resources(group: Rabbitmq | Redis | Api | Worker) -> Resources:
-    return Resources(
-        cpu_request=group.cpu_request,
-        cpu_limit=group.cpu_limit,
-        memory_request=group.memory_request,
-        memory_limit=group.memory_limit,
-    )

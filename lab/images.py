@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.archives import ImageConfig, write_archive, write_layer
+from lab.archives import SEARCH_PATH, ImageConfig, write_archive, write_layer
 from lab.cache import Cache, content_hash
 from lab.console import say
 from lab.debian import Account, RootFileSystem
@@ -16,6 +16,8 @@ from lab.tools import ToolBuilder
 
 RABBITMQ_UID = 999
 """The user that the cluster operator runs brokers as."""
+
+POSTGRES_PROGRAMS = "/usr/lib/postgresql/17/bin"
 
 _KEPT_BUILDS = 3
 _PARALLEL_BUILDS = 2
@@ -80,6 +82,20 @@ IMAGES: tuple[Image, ...] = (
                 "LANG": "C.UTF-8",
                 "RABBITMQ_LOGS": "-",
             },
+        ),
+    ),
+    DebianImage(
+        name="postgres",
+        files=RootFileSystem(
+            packages=("postgresql-17",),
+            # The package makes a database of its own when it is installed. Half of it is a compiler of queries.
+            finish="cd $1 && rm -rf var/lib/postgresql/17 etc/postgresql/17 usr/lib/postgresql/17/lib/llvmjit.so "
+            "usr/lib/postgresql/17/lib/bitcode usr/lib/*/libLLVM* usr/lib/*/libz3*",
+        ),
+        config=ImageConfig(
+            entrypoint=("postgres",),
+            user="10001:10001",
+            environment={"PATH": f"{SEARCH_PATH}:{POSTGRES_PROGRAMS}", "LANG": "C.UTF-8"},
         ),
     ),
     DebianImage(

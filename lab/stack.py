@@ -22,7 +22,7 @@ from lab.errors import LabError
 from lab.layout import Checkout
 from lab.manifests import Manifests
 from lab.records import exists
-from lab.stack_file import NAMESPACE, SECRETS, lab_values, merged
+from lab.stack_file import lab_values, merged, missing_secrets
 
 API_OUTPUT = "api_url"
 _STOP_SECONDS = 60
@@ -100,7 +100,7 @@ class Stack:
         return file
 
     def _encrypted(self) -> dict[str, object]:
-        """The stack's salt and secrets, made once.
+        """The stack's salt and secrets, each made once.
 
         `pulumi stack init` writes the salt into the stack file beside Pulumi.yaml, which is the user's own here: so it
         is made in a project of the same name in the scratch directory.
@@ -112,10 +112,8 @@ class Stack:
             name = yaml.safe_load((self.checkout.root / "Pulumi.yaml").read_text())["name"]
             (project / "Pulumi.yaml").write_text(yaml.safe_dump({"name": name, "runtime": "python"}))
             self._pulumi("stack", "init", cwd=project)
-            for key in SECRETS:
-                self._pulumi(
-                    "config", "set", "--secret", f"{NAMESPACE}:{key}", cwd=project, stdin=secrets.token_hex(16)
-                )
+        for key in missing_secrets(yaml.safe_load(file.read_text())):
+            self._pulumi("config", "set", "--secret", key, cwd=project, stdin=secrets.token_hex(16))
         content: dict[str, object] = yaml.safe_load(file.read_text())
         return content
 

@@ -7,13 +7,14 @@ from typing import Any
 
 NAMESPACE = "eco2"
 
-SECRETS = ("modelApiKey", "redisPassword")
+SECRETS = ("modelApiKey", "redisPassword", "postgresPassword")
 """Keys whose values the lab makes up at random."""
 
 _IMAGE_KEYS = {
     "appImage": "app",
     "rabbitmqImage": "rabbitmq",
     "redisImage": "redis",
+    "postgresImage": "postgres",
     "clusterOperatorImage": "cluster-operator",
     "topologyOperatorImage": "topology-operator",
 }
@@ -39,6 +40,12 @@ def lab_values(image: Callable[[str], str], manifest: Callable[[str], Path]) -> 
         file = manifest(tool)
         values |= {key: str(file), f"{key}Sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     return values
+
+
+def missing_secrets(encrypted: Mapping[str, Any]) -> list[str]:
+    """Full keys of the secrets that a stack file with the lab's secrets lacks: it may be older than some of them."""
+    config = encrypted.get("config") or {}
+    return [key for key in (f"{NAMESPACE}:{name}" for name in SECRETS) if key not in config]
 
 
 def merged(stack: Mapping[str, Any], values: Mapping[str, str], encrypted: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,10 +4,15 @@ import pulumi
 
 from app import topology
 from infra import namespaces, outputs, settings
+from infra.authz import Authz, AuthzArgs
+from infra.character import Character, CharacterArgs
 from infra.namespaces import Namespaces, NamespacesArgs
 from infra.operators import Operator, cluster_operator_args, topology_operator_args
+from infra.platform import Platform
+from infra.postgres import Postgres, PostgresArgs
 from infra.rabbitmq import Broker, BrokerArgs
 from infra.redis import Redis, RedisArgs
+from infra.rewards import Rewards, RewardsArgs
 from infra.scan import Scan, ScanArgs
 from infra.topology import Topology, TopologyArgs
 from infra.users import User, UserArgs
@@ -67,22 +72,54 @@ redis = Redis(
     ),
     after(spaces[namespaces.REDIS]),
 )
-scan = Scan(
-    "scan",
-    ScanArgs(
-        namespace=namespaces.SCAN,
+postgres = Postgres(
+    "postgres",
+    PostgresArgs(
+        namespace=namespaces.POSTGRES,
+        settings=config.postgres,
         images=images,
-        api=config.api,
-        worker=config.worker,
-        model=config.model,
-        redis=config.redis,
-        logging=config.logging,
-        rabbitmq_host=broker.host,
-        redis_host=redis.host,
-        users=users,
+        storage=storage,
         avoid_domain=config.rabbitmq.node_domain,
     ),
+    after(spaces[namespaces.POSTGRES]),
+)
+platform = Platform(
+    images=images,
+    log_level=config.logging.level,
+    redis=config.redis,
+    postgres=config.postgres,
+    rabbitmq_host=broker.host,
+    redis_host=redis.host,
+    postgres_host=postgres.host,
+    users=users,
+    avoid_domain=config.rabbitmq.node_domain,
+)
+scan = Scan(
+    "scan",
+    ScanArgs(namespace=namespaces.SCAN, platform=platform, api=config.api, worker=config.worker, model=config.model),
     after(messages, *users.values(), redis, spaces[namespaces.SCAN]),
+)
+character = Character(
+    "character",
+    CharacterArgs(namespace=namespaces.CHARACTER, platform=platform, service=config.character, savers=config.savers),
+    after(messages, *users.values(), postgres, spaces[namespaces.CHARACTER]),
+)
+Rewards(
+    "rewards",
+    RewardsArgs(
+        namespace=namespaces.SCAN,
+        platform=platform,
+        api=config.api,
+        worker=config.rewards,
+        beat=config.beat,
+        character_host=character.host,
+    ),
+    after(scan, character),
+)
+Authz(
+    "auth",
+    AuthzArgs(namespace=namespaces.AUTH, platform=platform, service=config.authz),
+    after(messages, *users.values(), redis, spaces[namespaces.AUTH]),
 )
 
 for name, value in outputs.exports(scan.service, BROKER).items():

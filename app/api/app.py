@@ -112,7 +112,7 @@ def _in_loop(scans: ScanStore) -> LayToRest:
     loop = asyncio.get_running_loop()
 
     def lay_to_rest(letter: DeadLetter) -> Rest:
-        failing = scans.lay_to_rest(letter.task_id, letter.step, letter.progress_after, letter.reason)
+        failing = scans.lay_to_rest(letter.task_id, letter.step, letter.reason)
         return asyncio.run_coroutine_threadsafe(failing, loop).result(_LAY_TO_REST_SECONDS)
 
     return lay_to_rest

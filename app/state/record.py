@@ -87,6 +87,14 @@ def read_record(fields: Mapping[bytes, bytes]) -> Record:
         step=Step(fields[b"step"].decode()),
         progress=int(fields[b"progress"]),
         partial_result=json.loads(fields.get(b"partial_result", b"null")),
-        result=json.loads(fields.get(b"result", b"null")),
+        result=_result(fields),
         error=json.loads(fields.get(b"error", b"null")),
     )
+
+
+def _result(fields: Mapping[bytes, bytes]) -> Any:
+    """The result, with the reward that is kept beside it: it may change when all else is settled."""
+    result = json.loads(fields.get(b"result", b"null"))
+    if result is None or b"reward" not in fields:
+        return result
+    return {**result, "reward": json.loads(fields[b"reward"])}

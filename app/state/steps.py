@@ -25,7 +25,7 @@ Such steps start one by one, ``QUARANTINE_SECONDS`` apart, so that a killer hard
 QUARANTINE_SECONDS = 0.5
 
 Change = Mapping[str, str | int]
-"""Fields of a record and their new values; ``partial_result``, ``result`` and ``error`` are JSON texts."""
+"""Fields of a record and their new values; ``partial_result``, ``result``, ``reward`` and ``error`` are JSON texts."""
 
 
 class Beginning(StrEnum):
@@ -71,8 +71,9 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True)
 class ScanInput:
-    """What the client gave: a photo (JPEG) or an address, and perhaps a text. Without either the input has expired."""
+    """What ``user`` gave: a photo (JPEG) or an address, and perhaps a text. Without either the input has expired."""
 
+    user: str
     photo: bytes | None
     image_url: str | None
     user_input: str | None
@@ -164,10 +165,11 @@ class StepStore:
     def input(self, task_id: str) -> ScanInput:
         """What the client gave."""
         pipeline = self._redis.pipeline(transaction=False)
-        pipeline.hmget(task_key(task_id), ["image_url", "user_input"])
+        pipeline.hmget(task_key(task_id), ["user", "image_url", "user_input"])
         pipeline.get(photo_key(task_id))
-        (image_url, user_input), photo = pipeline.execute()
+        (user, image_url, user_input), photo = pipeline.execute()
         return ScanInput(
+            user=user.decode() if user else "",
             photo=photo,
             image_url=image_url.decode() if image_url else None,
             user_input=user_input.decode() if user_input else None,

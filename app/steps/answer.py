@@ -9,6 +9,7 @@ from app.model import Message
 from app.state.record import Status, Step
 from app.steps.asking import UNTRUSTED, Model, as_data, ask
 from app.steps.forms import ANSWER_FORM, DisposalAnswer
+from app.steps.reward_order import order_argument
 from app.steps.rule import FindRule
 from app.steps.step import Outcome, Stored, needed_output
 
@@ -28,33 +29,44 @@ APOLOGY = {
 }
 """What is answered where no rule holds. The model is not asked: it could only guess."""
 
+REWARD_PENDING = {"status": "pending"}
+"""Nobody waits with an answer for its reward."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """Words the answer and completes the scan."""
+    """Words the answer, completes the scan and hands over what its reward is decided by."""
 
     model: Model
     model_name: str
     find: FindRule
     step: Step = Step.ANSWER
     progress: int = 66
+    hands_over_output: bool = True
 
     def run(self, task_id: str, stored: Stored) -> Outcome:
         seen = needed_output(stored, task_id, Step.SCAN)
         rule_name = needed_output(stored, task_id, Step.ANALYZE)["rule"]
         classification = seen["classification"]
         rule = self.find(classification["major_category"], classification["middle_category"])
-        advice = APOLOGY if rule is None else self._advice(rule, seen, stored.input(task_id).user_input)
-        result = {**seen, "rule": rule_name, **advice, "reward": None}
+        given = stored.input(task_id)
+        advice = APOLOGY if rule is None else self._advice(rule, seen, given.user_input)
         return Outcome(
-            output=result,
+            output=order_argument(
+                task_id=task_id,
+                user_id=given.user,
+                classification=classification,
+                has_rules=rule is not None,
+                insufficient=bool(advice["insufficiencies"]),
+            ),
             changes=[
                 {"progress": 99},
                 {
                     "status": Status.COMPLETED,
                     "step": Step.COMPLETE,
                     "progress": 100,
-                    "result": json.dumps(result, ensure_ascii=False),
+                    "result": json.dumps({**seen, "rule": rule_name, **advice}, ensure_ascii=False),
+                    "reward": json.dumps(REWARD_PENDING),
                 },
             ],
             ends_scan=True,

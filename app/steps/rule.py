@@ -19,6 +19,7 @@ class Rule:
     find: FindRule
     step: Step = Step.ANALYZE
     progress: int = 33
+    hands_over_output: bool = False
 
     def run(self, task_id: str, stored: Stored) -> Outcome:
         classification = needed_output(stored, task_id, Step.SCAN)["classification"]

@@ -6,7 +6,7 @@ comes out, which app/tasks.py carries out on the broker.
 
 import logging
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from redis import RedisError
 
@@ -25,6 +25,8 @@ class PassOn:
 
     is_news: bool
     """False for a copy of a message whose step was done before."""
+    argument: Any = None
+    """The next link's."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def run_step(step: ScanStep, task_id: str, store: Steps, *, retries_left: int) -
     try:
         lease = store.begin(task_id, step.step, step.progress)
         if isinstance(lease, Beginning):
-            return _without_lease(lease)
+            return _without_lease(lease, step, task_id, store)
         try:
             return _with_lease(step, lease, store, retries_left)
         finally:
@@ -91,10 +93,10 @@ def run_step(step: ScanStep, task_id: str, store: Steps, *, retries_left: int) -
         return StepBack(f"Redis: {error!r}", for_long=True)
 
 
-def _without_lease(beginning: Beginning) -> Decision:
+def _without_lease(beginning: Beginning, step: ScanStep, task_id: str, store: Steps) -> Decision:
     match beginning:
         case Beginning.DONE:
-            return PassOn(is_news=False)
+            return _pass_on_again(step, task_id, store)
         case Beginning.BUSY:
             return StepBack("another copy of the message runs the step")
         case Beginning.SUSPECT:
@@ -103,6 +105,13 @@ def _without_lease(beginning: Beginning) -> Decision:
             return Bury("the scan has failed")
         case _:
             return Bury("the scan's state has expired")
+
+
+def _pass_on_again(step: ScanStep, task_id: str, store: Steps) -> Decision:
+    if not step.hands_over_output:
+        return PassOn(is_news=False, argument=task_id)
+    output = store.output(task_id, step.step)
+    return Bury("the scan's state has expired") if output is None else PassOn(is_news=False, argument=output)
 
 
 def _with_lease(step: ScanStep, lease: Lease, store: Steps, retries_left: int) -> Decision:
@@ -119,14 +128,14 @@ def _with_lease(step: ScanStep, lease: Lease, store: Steps, retries_left: int) -
     except Exception as error:
         logger.exception("step %s has a fault", step.step)
         return _after_failure(StepFailed(Reason.INTERNAL, repr(error), retryable=True), lease, store, retries_left)
-    return _after_success(outcome, lease, store)
+    return _after_success(step, outcome, lease, store)
 
 
-def _after_success(outcome: Outcome, lease: Lease, store: Steps) -> Decision:
+def _after_success(step: ScanStep, outcome: Outcome, lease: Lease, store: Steps) -> Decision:
     ending = store.finish(lease, dict(outcome.output), list(outcome.changes), drops_photo=outcome.ends_scan)
     match ending:
         case Ending.STORED:
-            return PassOn(is_news=True)
+            return PassOn(is_news=True, argument=dict(outcome.output) if step.hands_over_output else lease.task_id)
         case Ending.LOST:
             return Drop()
         case _:

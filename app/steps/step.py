@@ -26,7 +26,7 @@ class StepFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a step leaves: its stored output, and the changes that clients see, in their order."""
+    """What a step leaves: its stored output, which is JSON, and the changes that clients see, in their order."""
 
     output: Mapping[str, Any]
     changes: Sequence[Change]
@@ -50,6 +50,10 @@ class ScanStep(Protocol):
 
     @property
     def progress(self) -> int: ...
+
+    @property
+    def hands_over_output(self) -> bool:
+        """The next link is given the step's output in place of the scan's id: it may come when the state is gone."""
 
     def run(self, task_id: str, stored: Stored) -> Outcome:
         """Raises ``StepFailed``."""

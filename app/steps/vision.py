@@ -28,6 +28,7 @@ class Vision:
     model_name: str
     step: Step = Step.SCAN
     progress: int = 0
+    hands_over_output: bool = False
 
     def run(self, task_id: str, stored: Stored) -> Outcome:
         answer = ask(

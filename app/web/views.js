@@ -47,7 +47,7 @@ export function showAnswer(result) {
 /** The reward's state, if there is a reward to speak of. */
 export function showReward(reward) {
   const text = texts.rewards[reward?.status];
-  const name = reward?.character_name ?? reward?.name ?? null;
+  const name = reward?.character?.name ?? null;
   $("reward").hidden = !text;
   $("reward").textContent = typeof text === "function" ? text(name) : (text ?? "");
 }

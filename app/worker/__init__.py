@@ -1,1 +1,1 @@
-"""scan-worker: Celery's worker with a thread for each step, its health and its metrics."""
+"""scan-worker and reward-worker: Celery's worker with a thread for each task, its health and its metrics."""

@@ -10,7 +10,7 @@ from celery.worker.request import Request
 from kombu.connection import Connection
 from kombu.message import Message
 
-from app.worker.health import Health
+from app.health import ConsumerHealth
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class BuryingRequest(Request):
             self.reject(requeue=False)
 
 
-def reporting_consumer(health: Health) -> type[Consumer]:
+def reporting_consumer(health: ConsumerHealth) -> type[Consumer]:
     """A consumer class that reports to ``health`` and dead-letters what no task can be made of.
 
     Celery acknowledges a body that it cannot decode, and a message without the headers that it needs ends the worker.

@@ -213,6 +213,16 @@ class Scans:
     def finish(self, task_id: str, timeout_seconds: float = 60) -> Json:
         return self.history(task_id, timeout_seconds)[-1]
 
+    def settle(self, task_id: str, timeout_seconds: float = 60) -> Json:
+        """The status once nothing changes any more: the scan has ended, and its reward is decided."""
+
+        def settled() -> Json:
+            state = self.status(task_id)
+            is_open = state["status"] == "completed" and state["result"]["reward"]["status"] == "pending"
+            return {} if is_open or state["status"] in ("queued", "processing") else state
+
+        return wait_for(f"the reward of scan {task_id}", settled, timeout_seconds)
+
     @contextmanager
     def stream(self, task_id: str, **headers: str) -> Iterator[Iterator[Event]]:
         """The scan's event stream, open as long as the block runs; it ends when the server ends it."""

@@ -179,7 +179,7 @@ def test_the_death_of_a_copy_leaves_a_scan_alone_that_goes_on(scans: Scans, brok
 
 def test_a_dead_letter_of_a_finished_scan_changes_nothing(scans: Scans, broker: Broker, model: Model) -> None:
     task_id = scans.submit_url("https://photos.example.com/can.jpg")
-    done = scans.finish(task_id)
+    done = scans.settle(task_id)
     broker.publish(topology.SCAN.name, VISION, "garbage", **JSON, headers=Lone(task_id).headers)
     wait_for("the dead letter", lambda: broker.messages(DEAD_VISION), PROMISED_SECONDS)
     time.sleep(2)

@@ -27,6 +27,7 @@ def test_a_client_that_comes_late_gets_the_present_state(photo: Path, scans: Sca
 
 def test_a_client_that_has_seen_the_last_event_gets_no_copy(photo: Path, scans: Scans, model: Model) -> None:
     task_id = scans.submit(photo)
+    scans.settle(task_id)
     last = scans.events(task_id)[-1]
     assert scans.events(task_id, **{"Last-Event-ID": str(last.version)}) == []
 

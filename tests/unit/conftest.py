@@ -178,6 +178,7 @@ def config_in(file: str) -> dict[str, Any]:
 UNSET = {
     "appImage": "registry.example/eco2-app:1",
     "redisPassword": "not-a-real-password",
+    "postgresPassword": "not-a-real-database-password",
     "modelApiKey": "not-a-real-key",
     "clusterOperatorManifest": str(CLUSTER_OPERATOR),
     "clusterOperatorManifestSha256": hashlib.sha256(CLUSTER_OPERATOR.read_bytes()).hexdigest(),

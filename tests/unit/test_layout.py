@@ -11,11 +11,13 @@ SUPPORT = {
     "conftest.py",
     "draw.py",
     "spoil.py",
+    "characters.py",
     "clients.py",
     "environment.py",
     "load.py",
     "outages.py",
     "processes.py",
+    "rewards.py",
     "__main__.py",
 }
 

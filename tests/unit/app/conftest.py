@@ -28,7 +28,7 @@ ENVIRONMENT = {
 }
 
 
-BY_ADDRESS = ScanInput(photo=None, image_url="https://example.com/can.jpg", user_input=None)
+BY_ADDRESS = ScanInput(user="u1", photo=None, image_url="https://example.com/can.jpg", user_input=None)
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from app import topology
 from app.celery_app import create_celery
 from app.publishing import ConfirmingCelery
 from app.scan_chain import scan_chain
-from app.settings import ApiSettings
+from app.settings import ApiSettings, BeatSettings
+from app.worker import reward, scan
 
 
 @pytest.fixture
@@ -33,10 +34,16 @@ def test_celery_declares_nothing(celery: ConfirmingCelery) -> None:
     assert not celery.conf.worker_enable_remote_control
 
 
-def test_every_consumable_queue_is_known_to_celery(celery: ConfirmingCelery) -> None:
-    consumed = {queue for service in topology.SERVICES for queue in service.consumes}
-    consumed -= {topology.DEAD_SCANS}  # read as it comes, not run as tasks
-    assert consumed <= set(celery.amqp.queues)
+@pytest.mark.parametrize(("service", "queues"), [("scan-worker", scan.QUEUES), ("reward-worker", reward.QUEUES)])
+def test_each_workers_queues_are_known_to_celery_and_allowed_by_the_broker(
+    celery: ConfirmingCelery, service: str, queues: tuple[str, ...]
+) -> None:
+    [consumes] = [known.consumes for known in topology.SERVICES if known.name == service]
+    assert set(queues) <= set(consumes) & set(celery.amqp.queues)
+
+
+def test_the_workers_take_every_queue_that_tasks_go_to() -> None:
+    assert {*scan.QUEUES, *reward.QUEUES} == {*(task.queue for task in topology.TASKS), topology.DEFAULT_QUEUE}
 
 
 def test_no_message_is_acknowledged_before_its_work_is_done(celery: ConfirmingCelery) -> None:
@@ -52,5 +59,15 @@ def test_a_password_of_any_characters_reaches_the_broker_whole(celery: Confirmin
 
 def test_the_chain_carries_the_scans_id(celery: ConfirmingCelery) -> None:
     tasks = scan_chain(celery, "some-id").tasks
-    assert [task.task for task in tasks] == [task.name for task in topology.SCAN_TASKS]
+    assert [task.task for task in tasks] == [task.name for task in topology.TASKS], "the reward is the last link"
     assert (tasks[0].args, tasks[0].options["task_id"]) == (("some-id",), "some-id")
+
+
+def test_a_process_without_redis_keeps_no_results(
+    environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REDIS_HOST", "REDIS_PASSWORD"):
+        monkeypatch.delenv(name)
+    celery = create_celery(BeatSettings(), name="test", publishing_connections=1)
+    assert not celery.conf.result_backend
+    assert not celery.conf.result_expires, "beat would send a task that cleans up results at four in the morning"

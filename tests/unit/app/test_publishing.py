@@ -36,6 +36,9 @@ class Broker:
         self.sent.append(options)
         return name
 
+    def publish(self, body: bytes, **options: Any) -> None:
+        self.send_task(Celery(), "", None, None, body=body, **options)
+
 
 @pytest.fixture
 def celery(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> ConfirmingCelery:
@@ -84,3 +87,19 @@ def test_each_publish_waits_for_its_confirm_and_tells_its_time(
     assert options["confirm_timeout"] > 0, "under a disk alarm it would block for ever"
     assert options["retry"] is False
     assert set(options["headers"]) == {"other", PUBLISHED_AT}
+
+
+def test_an_event_is_published_as_it_is_until_it_is_confirmed(
+    celery: ConfirmingCelery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = Broker(refusals=2)
+    connect(monkeypatch, broker, in_task=True)
+    celery.send_event("some.events", b"body", content_type="application/cloudevents+json", message_id="id")
+    [event] = broker.sent
+    assert (event["body"], event["exchange"], event["content_type"]) == (
+        b"body",
+        "some.events",
+        "application/cloudevents+json",
+    )
+    assert event["delivery_mode"] == 2, "it would be gone after the broker's restart"
+    assert event["confirm_timeout"] > 0

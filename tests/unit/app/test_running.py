@@ -19,8 +19,9 @@ class OneStep:
     step = Step.SCAN
     progress = 0
 
-    def __init__(self, failure: Exception | None = None) -> None:
+    def __init__(self, failure: Exception | None = None, hands_over_output: bool = False) -> None:
         self._failure = failure
+        self.hands_over_output = hands_over_output
         self.runs = 0
 
     def run(self, task_id: str, stored: Stored) -> Outcome:
@@ -32,14 +33,28 @@ class OneStep:
 
 def test_a_done_step_is_stored_and_passed_on() -> None:
     store = FakeSteps()
-    assert run_step(OneStep(), "id", store, retries_left=3) == PassOn(is_news=True)
+    assert run_step(OneStep(), "id", store, retries_left=3) == PassOn(is_news=True, argument="id")
     assert store.stored == [({"seen": "id"}, [{"progress": 33}], False)]
+
+
+def test_the_link_that_outlives_the_scans_state_is_given_what_it_needs() -> None:
+    step, store = OneStep(hands_over_output=True), FakeSteps()
+    first = run_step(step, "id", store, retries_left=3)
+    assert first == PassOn(is_news=True, argument={"seen": "id"})
+    store.beginning, store.outputs[step.step] = Beginning.DONE, store.stored[0][0]
+    copy = run_step(step, "id", store, retries_left=3)
+    assert copy == PassOn(is_news=False, argument={"seen": "id"}), "a crash after the store would lose the reward"
+
+
+def test_a_copy_that_comes_after_its_output_has_expired_is_buried() -> None:
+    store = FakeSteps(beginning=Beginning.DONE)
+    assert isinstance(run_step(OneStep(hands_over_output=True), "id", store, retries_left=3), Bury)
 
 
 @pytest.mark.parametrize(
     ("beginning", "decision"),
     [
-        (Beginning.DONE, PassOn(is_news=False)),
+        (Beginning.DONE, PassOn(is_news=False, argument="id")),
         (Beginning.BUSY, StepBack("another copy of the message runs the step")),
         (Beginning.SUSPECT, StepBack("workers were lost with this step: it waits for its turn", for_long=True)),
         (Beginning.FAILED, Bury("the scan has failed")),
@@ -87,7 +102,7 @@ def test_a_step_that_kills_its_workers_is_not_run_again() -> None:
 
 def test_a_step_that_lost_some_workers_is_run() -> None:
     decision = run_step(OneStep(), "id", FakeSteps(losses=WORK_DELIVERY_LIMIT - 1), retries_left=3)
-    assert decision == PassOn(is_news=True), "it may have been in bad company"
+    assert decision == PassOn(is_news=True, argument="id"), "it may have been in bad company"
 
 
 def test_a_retry_waits_as_long_as_the_model_asks() -> None:

@@ -1,6 +1,7 @@
 """What the tasks do on the broker with each decision."""
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -58,7 +59,7 @@ def test_a_done_step_hands_the_scan_to_the_next_link(
     celery: Celery, monkeypatch: pytest.MonkeyPatch, is_news: bool
 ) -> None:
     message = Message(celery, retries=0)
-    assert message.run(monkeypatch, PassOn(is_news=is_news)) == "id"
+    assert message.run(monkeypatch, PassOn(is_news=is_news, argument="id")) == "id"
     assert message.published == PUBLISHES_NOTHING, "the next link is Celery's to publish"
 
 
@@ -114,3 +115,32 @@ def test_a_copy_that_has_lost_its_step_is_acknowledged(celery: Celery, monkeypat
     with pytest.raises(Ignore):
         message.run(monkeypatch, Drop())
     assert message.published == PUBLISHES_NOTHING
+
+
+class Reward:
+    """The reward's step, which decides what it is told to."""
+
+    def __init__(self, decision: Decision) -> None:
+        self._decision = decision
+        self.given: list[tuple[Any, int]] = []
+
+    def run(self, argument: Any, retries_left: int) -> Decision:
+        self.given.append((argument, retries_left))
+        return self._decision
+
+
+def test_a_reward_is_tried_again_for_minutes_and_sooner_in_tests(celery: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    step: Any = Reward(TryAgain("Character is away"))
+    tasks.register_reward_task(celery, step, retry_time_scale=0.01)
+    task = celery.tasks[topology.REWARD_TASK.name]
+    published: list[dict[str, Any]] = []
+    signature = SimpleNamespace(apply_async=lambda **options: published.append(options))
+    monkeypatch.setattr(task, "signature_from_request", lambda *_, **__: signature)
+    for retries, rung in enumerate(topology.REWARD_LADDER):
+        task.push_request(id="id", args=({"task_id": "x"},), kwargs={}, retries=retries)
+        with pytest.raises(Ignore):
+            task.run({"task_id": "x"})
+        task.pop_request()
+        assert (published[-1]["exchange"], published[-1]["routing_key"]) == (rung.name, topology.REWARD_TASK.queue)
+        assert rung.delay.total_seconds() / 200 <= published[-1]["expiration"] <= rung.delay.total_seconds() / 100
+    assert [left for _, left in step.given] == [3, 2, 1], "the retry after the last rung is none"

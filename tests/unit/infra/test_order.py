@@ -49,15 +49,58 @@ def test_a_permission_comes_after_its_user(built: Recording) -> None:
         assert permission.metadata["name"] in names(built.needed_by(permission), "User")
 
 
-@pytest.mark.parametrize("service", ["scan-api", "scan-worker"])
-def test_an_app_comes_after_all_of_the_topology_its_user_and_redis(service: str, built: Recording) -> None:
+STORES = {
+    "scan-api": {"redis"},
+    "scan-worker": {"redis"},
+    "reward-worker": {"redis", "postgres"},
+    "celery-beat": set(),
+    "character": {"postgres"},
+    "character-worker": {"postgres"},
+    "users-worker": {"postgres"},
+    "authz": {"redis"},
+}
+
+
+@pytest.mark.parametrize("service", STORES)
+def test_an_app_comes_after_all_of_the_topology_its_user_and_its_stores(service: str, built: Recording) -> None:
     needed = built.needed_by(built.one("Deployment", service))
     for kind in ("Queue", "Exchange", "Binding", "Policy"):
         assert names(needed, kind) == {made.metadata["name"] for made in built.of_kind(kind)}, (
             f"a message to a missing {kind.lower()} is lost"
         )
     assert service in names(needed, "Permission")
-    assert "redis" in names(needed, "StatefulSet")
+    assert names(needed, "StatefulSet") >= STORES[service]
+
+
+def job(stack: Recording, name: str) -> Made:
+    (found,) = (made for made in stack.of_kind("Job") if made.name == name)
+    return found
+
+
+@pytest.mark.parametrize("service", ["character", "character-worker", "users-worker"])
+def test_what_uses_the_tables_comes_after_the_migration(service: str, built: Recording) -> None:
+    assert job(built, "character-migration") in built.needed_by(built.one("Deployment", service))
+
+
+def test_the_migration_comes_after_the_database_answers(built: Recording) -> None:
+    needed = built.needed_by(job(built, "character-migration"))
+    assert "postgres" in names(needed, "StatefulSet")
+    assert {"postgres"} == {made.metadata["name"] for made in needed if "password" in made.inputs.get("data", {})}
+
+
+def test_the_catalogue_is_warmed_up_when_character_is_there(built: Recording) -> None:
+    assert "character" in names(built.needed_by(job(built, "character-warm-up")), "Deployment")
+
+
+def test_rewards_are_asked_for_when_somebody_answers(built: Recording) -> None:
+    needed = built.needed_by(built.one("Deployment", "reward-worker"))
+    assert "character" in names(needed, "Deployment")
+    assert job(built, "character-warm-up") in needed
+
+
+def test_nothing_repairs_before_there_is_a_worker_for_it(built: Recording) -> None:
+    needed = built.needed_by(built.one("Deployment", "celery-beat"))
+    assert "reward-worker" in names(needed, "Deployment"), "its tasks would pile up"
 
 
 def test_everything_in_a_namespace_comes_after_the_namespace(built: Recording) -> None:

@@ -21,13 +21,28 @@ ALLOWED_VOLUMES = {
 FORBIDDEN = ("hostNetwork", "hostPID", "hostIPC", "hostUsers")
 
 Pod = dict[str, Any]
-OURS = ("scan-api", "scan-worker", "redis")
+SERVICES = (
+    "scan-api",
+    "scan-worker",
+    "reward-worker",
+    "celery-beat",
+    "character",
+    "character-worker",
+    "users-worker",
+    "authz",
+    "redis",
+    "postgres",
+)
+JOBS = ("character-migration", "character-warm-up")
+OURS = (*SERVICES, *JOBS)
 
 
 def pods(stack: Recording) -> Iterator[tuple[str, Pod]]:
     for kind in ("Deployment", "StatefulSet"):
         for made in stack.of_kind(kind):
             yield made.metadata["name"], made.spec["template"]["spec"]
+    for made in stack.of_kind("Job"):
+        yield made.name, made.spec["template"]["spec"]
     for cluster in stack.of_kind("RabbitmqCluster"):
         yield cluster.metadata["name"], cluster.spec["override"]["statefulSet"]["spec"]["template"]["spec"]
 
@@ -76,10 +91,29 @@ def test_every_namespace_enforces_restricted_of_a_fixed_version(built: Recording
 def test_no_container_asks_for_more_than_its_limit(built: Recording) -> None:
     sized = [(name, c["resources"]) for name, pod in pods(built) for c in pod["containers"] if "resources" in c]
     sized += [(cluster.name, cluster.spec["resources"]) for cluster in built.of_kind("RabbitmqCluster")]
-    assert len(sized) == 6, "each of the containers has requests and limits"
+    assert len(sized) == len(OURS) + 3, "each of the containers has requests and limits"
     for name, resources in sized:
         for kind in ("cpu", "memory"):
             assert amount(resources["requests"][kind]) <= amount(resources["limits"][kind]), f"{name}: {kind}"
+
+
+DEV_NODE = 2.0
+"""Cores of the one node of a development machine that takes everything but the broker."""
+OTHERS = 0.41
+"""The requests of the operators, and of a cluster's own DNS, storage and the like."""
+ROOM = 0.3
+"""For a rollout's new pods beside the old ones, and for the Jobs."""
+
+
+def test_the_development_stack_leaves_room_for_an_update_on_a_node_of_two_cores(dev: Recording) -> None:
+    asked = sum(
+        amount(container["resources"]["requests"]["cpu"]) * made.spec["replicas"]
+        for kind in ("Deployment", "StatefulSet")
+        for made in dev.of_kind(kind)
+        if made.metadata["name"] in SERVICES
+        for container in made.spec["template"]["spec"]["containers"]
+    )
+    assert asked + OTHERS + ROOM <= DEV_NODE, "new pods would wait for a node for ever"
 
 
 def test_no_container_holds_a_secret_in_plain(built: Recording) -> None:
@@ -99,11 +133,16 @@ def test_our_pods_have_a_read_only_root_and_no_token(name: str, built: Recording
     assert all(container["securityContext"]["readOnlyRootFilesystem"] for container in pod["containers"])
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_our_pods_are_probed_and_stay_off_the_brokers_nodes(name: str, built: Recording) -> None:
+@pytest.mark.parametrize("name", SERVICES)
+def test_our_services_are_probed(name: str, built: Recording) -> None:
     pod = dict(pods(built))[name]
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert all(probe in container for container in pod["containers"])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_pods_stay_off_the_brokers_nodes(name: str, built: Recording) -> None:
+    pod = dict(pods(built))[name]
     terms = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     assert terms == [{"matchExpressions": [{"key": "domain", "operator": "NotIn", "values": ["data"]}]}]
 

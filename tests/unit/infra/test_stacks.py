@@ -21,7 +21,8 @@ def test_both_stacks_are_made_of_the_same_resources(dev: Recording, prod: Record
 
 def test_production_has_three_brokers_and_no_single_pod_that_answers_users(prod: Recording) -> None:
     assert prod.one("RabbitmqCluster", "eco2-rabbitmq").spec["replicas"] == 3
-    assert all(prod.one("Deployment", name).spec["replicas"] >= 2 for name in ("scan-api", "scan-worker"))
+    servers = ("scan-api", "scan-worker", "character", "authz")
+    assert all(prod.one("Deployment", name).spec["replicas"] >= 2 for name in servers)
 
 
 def test_production_refuses_to_delete_what_holds_data(dev: Recording, prod: Recording) -> None:

@@ -31,6 +31,12 @@ def test_brokers_run_as_the_user_that_the_operator_expects() -> None:
     assert image.config.user == "999:999"
 
 
+def test_the_programs_of_postgres_are_found_by_name() -> None:
+    (image,) = (one for one in IMAGES if isinstance(one, DebianImage) and one.name == "postgres")
+    assert image.files.packages == ("postgresql-17",)
+    assert "/usr/lib/postgresql/17/bin" in image.config.environment["PATH"].split(":"), "Debian puts them there only"
+
+
 def test_other_packages_are_another_recipe() -> None:
     assert RootFileSystem(packages=("a",)).recipe() != RootFileSystem(packages=("b",)).recipe()
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.stack_file import lab_values, merged
+from lab.stack_file import SECRETS, lab_values, merged, missing_secrets
 
 ENCRYPTED = {"encryptionsalt": "v1:salt", "config": {"eco2:modelApiKey": {"secure": "v1:lab"}}}
 
@@ -34,6 +34,16 @@ def test_the_labs_secrets_stay_encrypted() -> None:
     assert merged({}, {}, ENCRYPTED)["config"]["eco2:modelApiKey"] == {"secure": "v1:lab"}
 
 
+def test_a_new_lab_makes_up_every_secret() -> None:
+    assert missing_secrets({"encryptionsalt": "v1:salt"}) == [f"eco2:{name}" for name in SECRETS]
+
+
+def test_a_lab_that_is_older_than_a_secret_makes_that_one_up() -> None:
+    missing = missing_secrets(ENCRYPTED)
+    assert "eco2:postgresPassword" in missing, "the stack could not be deployed into a lab that is up"
+    assert "eco2:modelApiKey" not in missing, "a secret that changes replaces the pods that use it"
+
+
 @pytest.mark.parametrize("own", [{}, {"config": None}], ids=["empty file", "empty config"])
 def test_a_stack_file_without_values_is_fine(own: dict[str, None]) -> None:
     assert merged(own, {"a": "b"}, ENCRYPTED)["config"]["eco2:a"] == "b"
@@ -48,5 +58,5 @@ def test_manifests_come_with_their_checksum(manifest: Path) -> None:
 def test_every_image_of_the_stack_is_the_labs_own(manifest: Path) -> None:
     values = lab_values(lambda name: f"localhost/eco2/{name}:1", lambda tool: manifest)
     images = {key: value for key, value in values.items() if key.endswith("Image")}
-    assert len(images) == 5
+    assert len(images) == 6
     assert all(value.startswith("localhost/eco2/") for value in images.values()), "it would be pulled from a registry"

@@ -118,12 +118,49 @@ def test_a_secret_given_in_plain_text_is_compared_with_its_stored_form(offline):
     assert paths(changed.found) == ["data.a"]
 
 
-def test_an_unready_job_can_be_replaced_on_request(provider, cluster):
-    job = {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": "j", "namespace": "n", "annotations": {"pulumi.com/replaceUnready": "true"}},
-    }
-    cluster.add(job)
-    plan = planning.diff(provider, "kubernetes:batch/v1:Job", state_of(job), job)
+JOB = "kubernetes:batch/v1:Job"
+MIGRATION = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {"name": "j-1", "namespace": "n", "annotations": {"pulumi.com/replaceUnready": "true"}},
+    "spec": {"template": {"metadata": {"labels": {"app": "j"}}, "spec": {"containers": [{"name": "j", "image": "1"}]}}},
+}
+FILLED_IN = {
+    "suspend": False,
+    "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": "u"}},
+    "template": {
+        "metadata": {"labels": {"app": "j", "batch.kubernetes.io/controller-uid": "u"}},
+        "spec": {"containers": [{"name": "j", "image": "1", "terminationMessagePolicy": "File"}], "dnsPolicy": "x"},
+    },
+}
+
+
+def job_that(condition):
+    return {"spec": FILLED_IN, "status": {"conditions": [{"type": condition, "status": "True"}]}}
+
+
+def test_a_finished_job_is_left_alone(provider, cluster):
+    cluster.add(MIGRATION | job_that("Complete"))
+    plan = planning.diff(provider, JOB, state_of(MIGRATION, **job_that("Complete")), MIGRATION)
+    assert plan.found == [], "each update would run it again"
+
+
+def test_a_failed_job_is_replaced_on_request(provider, cluster):
+    cluster.add(MIGRATION | job_that("Failed"))
+    plan = planning.diff(provider, JOB, state_of(MIGRATION, **job_that("Failed")), MIGRATION)
     assert paths(plan.replacing) == ['metadata.annotations["pulumi.com/replaceUnready"]']
+    assert plan.delete_first
+
+
+def test_a_failed_job_that_does_not_ask_for_it_is_not_replaced(provider, cluster):
+    plain = MIGRATION | {"metadata": {"name": "j-1", "namespace": "n"}}
+    cluster.add(plain | job_that("Failed"))
+    assert planning.diff(provider, JOB, state_of(plain, **job_that("Failed")), plain).found == []
+
+
+def test_a_job_of_a_new_name_runs_before_the_old_one_is_deleted(provider, cluster):
+    cluster.add(MIGRATION | job_that("Complete"))
+    renamed = MIGRATION | {"metadata": MIGRATION["metadata"] | {"name": "j-2"}}
+    plan = planning.diff(provider, JOB, state_of(MIGRATION, **job_that("Complete")), renamed)
+    assert paths(plan.replacing) == ["metadata.name"]
+    assert not plan.delete_first

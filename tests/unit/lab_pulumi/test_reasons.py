@@ -13,8 +13,15 @@ def made(api_version, kind, name, owner="", **more):
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata} | more
 
 
-def pod(*containers, owner="set", name="pod", **status):
-    return made("v1", "Pod", name, owner, status={"phase": "Pending", "containerStatuses": list(containers)} | status)
+def pod(*containers, owner="set", name="pod", metadata=None, **status):
+    return made(
+        "v1",
+        "Pod",
+        name,
+        owner,
+        metadata=metadata or {},
+        status={"phase": "Pending", "containerStatuses": list(containers)} | status,
+    )
 
 
 def container(**state):
@@ -49,6 +56,16 @@ def test_a_crash_is_told_with_its_last_lines(cluster, stateful_set):
         "      | connecting",
         "      | ValueError: no broker",
     ]
+
+
+def test_a_failed_job_is_told_with_the_last_lines_of_its_pod(cluster):
+    selector = {"matchLabels": {"batch.kubernetes.io/controller-uid": "uid-migration"}}
+    job = cluster.add(made("batch/v1", "Job", "migration", spec={"selector": selector}))
+    ended = container(state={"terminated": {"exitCode": 1, "reason": "Error"}}, restartCount=0)
+    cluster.add(pod(ended, owner="migration", phase="Failed", metadata={"labels": selector["matchLabels"]}))
+    cluster.logs["app"] = "the database is not migrated: no password supplied\n"
+    (reason,) = Reasons(cluster, logs=True).of(job)
+    assert reason.endswith("| the database is not migrated: no password supplied")
 
 
 def test_logs_are_only_fetched_when_asked_for(cluster, stateful_set):

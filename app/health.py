@@ -1,7 +1,7 @@
-"""Whether the worker lives and is ready, served with its metrics over HTTP.
+"""Probes and metrics of the processes that serve no HTTP of their own.
 
-Liveness says nothing about the broker: a worker that waits for it to come back must not be restarted for that. It fails
-when the consumer's loop stands still although the worker neither connects nor shuts down.
+Liveness must say nothing about what a process shares with others: one that waits for the broker or a database to come
+back must not be restarted for that. Readiness names what is missing.
 """
 
 import json
@@ -10,15 +10,33 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 STILL_SECONDS = 60
-"""The consumer's loop beats every other second; a broker that is slow to answer may hold it for some seconds."""
+"""A consumer's loop beats every other second; a broker that is slow to answer may hold it for some seconds."""
 
 
-class Health:
-    """What the worker's parts report about themselves. Written and read by several threads."""
+class Health(Protocol):
+    """What a process says of itself. It is asked from several threads."""
+
+    @property
+    def is_alive(self) -> bool: ...
+
+    @property
+    def is_ready(self) -> bool: ...
+
+    @property
+    def complaint(self) -> str:
+        """What is missing while it is not alive or not ready, for the person who reads a failing probe."""
+
+
+class ConsumerHealth:
+    """What the parts of a process that consumes messages report. Written and read by several threads.
+
+    It is dead when its loop stands still although it neither connects nor shuts down.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -40,7 +58,7 @@ class Health:
         self._is_consuming, self._is_excused = False, True
 
     def going_down(self) -> None:
-        """The worker takes no more messages and finishes those that it has."""
+        """The process takes no more messages and finishes those that it has."""
         self._is_consuming, self._is_excused = False, True
 
     @property
@@ -50,6 +68,10 @@ class Health:
     @property
     def is_alive(self) -> bool:
         return self._is_excused or self._clock() - self._beat < STILL_SECONDS
+
+    @property
+    def complaint(self) -> str:
+        return "rabbitmq: not connected" if self.is_alive else "the consumer's loop stands still"
 
 
 def serve(health: Health, port: int) -> ThreadingHTTPServer:
@@ -61,17 +83,17 @@ def serve(health: Health, port: int) -> ThreadingHTTPServer:
         def do_GET(self) -> None:
             match self.path.partition("?")[0]:
                 case "/livez":
-                    self._say(health.is_alive, "the consumer's loop stands still")
+                    self._say(health.is_alive)
                 case "/readyz":
-                    self._say(health.is_ready, "rabbitmq: not connected")
+                    self._say(health.is_ready)
                 case "/metrics":
                     self._answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest())
                 case _:
                     self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"not found\n")
 
-        def _say(self, is_fine: bool, complaint: str) -> None:
+        def _say(self, is_fine: bool) -> None:
             status = HTTPStatus.OK if is_fine else HTTPStatus.SERVICE_UNAVAILABLE
-            document = {"status": "ok"} if is_fine else {"status": "unavailable", "detail": complaint}
+            document = {"status": "ok"} if is_fine else {"status": "unavailable", "detail": health.complaint}
             self._answer(status, "application/json", json.dumps(document).encode())
 
         def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:

@@ -3,7 +3,7 @@ import urllib.request
 
 import pytest
 
-from app.worker.health import STILL_SECONDS, Health, serve
+from app.health import STILL_SECONDS, ConsumerHealth, serve
 
 
 class Clock:
@@ -19,11 +19,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def health(clock: Clock) -> Health:
-    return Health(clock)
+def health(clock: Clock) -> ConsumerHealth:
+    return ConsumerHealth(clock)
 
 
-def test_a_worker_that_waits_for_the_broker_lives_but_is_not_ready(health: Health, clock: Clock) -> None:
+def test_a_worker_that_waits_for_the_broker_lives_but_is_not_ready(health: ConsumerHealth, clock: Clock) -> None:
     health.consuming()
     health.connecting()
     clock.now += 10 * STILL_SECONDS
@@ -31,14 +31,14 @@ def test_a_worker_that_waits_for_the_broker_lives_but_is_not_ready(health: Healt
     assert not health.is_ready
 
 
-def test_a_worker_whose_loop_stands_still_is_dead(health: Health, clock: Clock) -> None:
+def test_a_worker_whose_loop_stands_still_is_dead(health: ConsumerHealth, clock: Clock) -> None:
     health.consuming()
     assert (health.is_alive, health.is_ready) == (True, True)
     clock.now += STILL_SECONDS
     assert not health.is_alive
 
 
-def test_a_beating_loop_is_alive(health: Health, clock: Clock) -> None:
+def test_a_beating_loop_is_alive(health: ConsumerHealth, clock: Clock) -> None:
     health.consuming()
     clock.now += STILL_SECONDS - 1
     health.beat()
@@ -46,7 +46,7 @@ def test_a_beating_loop_is_alive(health: Health, clock: Clock) -> None:
     assert health.is_alive
 
 
-def test_a_worker_that_goes_down_is_left_in_peace(health: Health, clock: Clock) -> None:
+def test_a_worker_that_goes_down_is_left_in_peace(health: ConsumerHealth, clock: Clock) -> None:
     health.consuming()
     health.going_down()
     clock.now += STILL_SECONDS
@@ -54,7 +54,7 @@ def test_a_worker_that_goes_down_is_left_in_peace(health: Health, clock: Clock) 
     assert not health.is_ready
 
 
-def test_probes_see_it_over_http(health: Health) -> None:
+def test_probes_see_it_over_http(health: ConsumerHealth) -> None:
     server = serve(health, 0)
     base = f"http://127.0.0.1:{server.server_address[1]}"
     try:
@@ -62,6 +62,6 @@ def test_probes_see_it_over_http(health: Health) -> None:
             urllib.request.urlopen(f"{base}/readyz")
         assert b"rabbitmq" in unready.value.read()
         assert urllib.request.urlopen(f"{base}/livez").status == 200
-        assert b"scan_tasks_in_flight" in urllib.request.urlopen(f"{base}/metrics").read()
+        assert b"python_info" in urllib.request.urlopen(f"{base}/metrics").read()
     finally:
         server.shutdown()

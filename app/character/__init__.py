@@ -1,0 +1,1 @@
+"""The Character service: which character a scan has earned, decided once and for ever."""

@@ -1,0 +1,87 @@
+"""What the app's services share, and the environment by which each is told of what it uses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.core.v1 import EnvVarArgs, Secret
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+
+from app import topology
+from infra import postgres, postgres_config, rabbitmq, redis
+from infra.credentials import plain_env, secret, secret_env
+from infra.labels import labels
+from infra.settings import Images, Postgres, Redis
+from infra.users import User
+
+REDIS_SECRET = "redis"
+POSTGRES_SECRET = "postgres"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    images: Images
+    log_level: str
+    redis: Redis
+    postgres: Postgres
+    rabbitmq_host: str
+    redis_host: str
+    postgres_host: str
+    users: Mapping[str, User]
+    """RabbitMQ users by the name of their service."""
+    avoid_domain: str
+    """The brokers' nodes."""
+
+
+def broker_env(platform: Platform, service: str) -> list[EnvVarArgs]:
+    """The broker, with the user of ``service``."""
+    credentials = platform.users[service].secret_name
+    address = {
+        "RABBITMQ_HOST": platform.rabbitmq_host,
+        "RABBITMQ_PORT": str(rabbitmq.AMQP_PORT),
+        "RABBITMQ_VHOST": topology.VHOST,
+    }
+    return [
+        *plain_env(address),
+        secret_env("RABBITMQ_USERNAME", credentials, "username"),
+        secret_env("RABBITMQ_PASSWORD", credentials, "password"),
+    ]
+
+
+def redis_env(platform: Platform) -> list[EnvVarArgs]:
+    address = {"REDIS_HOST": platform.redis_host, "REDIS_PORT": str(redis.PORT)}
+    return [*plain_env(address), secret_env("REDIS_PASSWORD", REDIS_SECRET, redis.PASSWORD_KEY)]
+
+
+def postgres_env(platform: Platform) -> list[EnvVarArgs]:
+    address = {
+        "POSTGRES_HOST": platform.postgres_host,
+        "POSTGRES_PORT": str(postgres_config.PORT),
+        "POSTGRES_DATABASE": postgres_config.DATABASE,
+        "POSTGRES_USERNAME": postgres_config.USER,
+    }
+    return [*plain_env(address), secret_env("POSTGRES_PASSWORD", POSTGRES_SECRET, postgres.PASSWORD_KEY)]
+
+
+def log_env(platform: Platform) -> list[EnvVarArgs]:
+    return plain_env({"LOG_LEVEL": platform.log_level})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """Makes the Secrets of one application in its namespace; a pod can read none of another namespace."""
+
+    namespace: str
+    application: str
+    parent: pulumi.Resource
+
+    def redis(self, platform: Platform) -> Secret:
+        return self.secret(REDIS_SECRET, {redis.PASSWORD_KEY: platform.redis.password})
+
+    def postgres(self, platform: Platform) -> Secret:
+        return self.secret(POSTGRES_SECRET, {postgres.PASSWORD_KEY: platform.postgres.password})
+
+    def secret(self, name: str, values: Mapping[str, pulumi.Input[str]]) -> Secret:
+        metadata = ObjectMetaArgs(name=name, namespace=self.namespace, labels=labels(self.application, "credentials"))
+        opts = pulumi.ResourceOptions(parent=self.parent)
+        return secret(f"{self.application}-{name}", metadata, values, opts)

@@ -1,0 +1,170 @@
+"""Settings of what runs from the app's image. See infra/settings.py, which reads them."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+import pulumi
+
+from infra.checks import SettingsError, check_at_least, check_one_of, check_resources
+from infra.config_keys import Key
+from infra.resources import Resources, resources_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    replicas: Annotated[int, Key("apiReplicas")]
+    service_type: Annotated[str, Key("apiServiceType")]
+    cpu_request: Annotated[str, Key("apiCpuRequest")]
+    cpu_limit: Annotated[str, Key("apiCpuLimit")]
+    memory_request: Annotated[str, Key("apiMemoryRequest")]
+    memory_limit: Annotated[str, Key("apiMemoryLimit")]
+    """Uploads are decoded in memory: a 10 MB photo can be 100 MB of pixels."""
+    outbox_max_entries: Annotated[int, Key("outboxMaxEntries")]
+    """Bounds what a broker outage may pile up in Redis."""
+    state_ttl_seconds: Annotated[int, Key("stateTtlSeconds")]
+
+    def __post_init__(self) -> None:
+        check_at_least("apiReplicas", self.replicas, 1)
+        check_one_of("apiServiceType", self.service_type, ("ClusterIP", "LoadBalancer"))
+        check_resources("api", self.resources)
+        check_at_least("outboxMaxEntries", self.outbox_max_entries, 1)
+        check_at_least("stateTtlSeconds", self.state_ttl_seconds, 60)
+
+    @property
+    def resources(self) -> Resources:
+        return resources_of(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    replicas: Annotated[int, Key("workerReplicas")]
+    concurrency: Annotated[int, Key("workerConcurrency")]
+    """Slots of one pod. A scan waits for the model nearly all of its time, so a slot is a thread that sleeps."""
+    cpu_request: Annotated[str, Key("workerCpuRequest")]
+    cpu_limit: Annotated[str, Key("workerCpuLimit")]
+    memory_request: Annotated[str, Key("workerMemoryRequest")]
+    memory_limit: Annotated[str, Key("workerMemoryLimit")]
+
+    def __post_init__(self) -> None:
+        check_at_least("workerReplicas", self.replicas, 1)
+        check_at_least("workerConcurrency", self.concurrency, 1)
+        check_resources("worker", self.resources)
+
+    @property
+    def resources(self) -> Resources:
+        return resources_of(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rewards:
+    """The reward-worker."""
+
+    replicas: Annotated[int, Key("rewardWorkerReplicas")]
+    cpu_request: Annotated[str, Key("rewardWorkerCpuRequest")]
+    cpu_limit: Annotated[str, Key("rewardWorkerCpuLimit")]
+    memory_request: Annotated[str, Key("rewardWorkerMemoryRequest")]
+    memory_limit: Annotated[str, Key("rewardWorkerMemoryLimit")]
+
+    def __post_init__(self) -> None:
+        check_at_least("rewardWorkerReplicas", self.replicas, 1)
+        check_resources("rewardWorker", self.resources)
+
+    @property
+    def resources(self) -> Resources:
+        return resources_of(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beat:
+    """The timer. There is one, never two: each would send every task."""
+
+    deadletter_replay_seconds: Annotated[int, Key("deadletterReplaySeconds")]
+    """The time between two attempts to put dead letters back. Three fail, and then a message is for people."""
+    cpu_request: Annotated[str, Key("celeryBeatCpuRequest")]
+    cpu_limit: Annotated[str, Key("celeryBeatCpuLimit")]
+    memory_request: Annotated[str, Key("celeryBeatMemoryRequest")]
+    memory_limit: Annotated[str, Key("celeryBeatMemoryLimit")]
+
+    def __post_init__(self) -> None:
+        check_at_least("deadletterReplaySeconds", self.deadletter_replay_seconds, 1)
+        check_resources("celeryBeat", self.resources)
+
+    @property
+    def resources(self) -> Resources:
+        return resources_of(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Character:
+    """The Character service, and the Jobs that run beside it."""
+
+    replicas: Annotated[int, Key("characterReplicas")]
+    cpu_request: Annotated[str, Key("characterCpuRequest")]
+    cpu_limit: Annotated[str, Key("characterCpuLimit")]
+    memory_request: Annotated[str, Key("characterMemoryRequest")]
+    memory_limit: Annotated[str, Key("characterMemoryLimit")]
+
+    def __post_init__(self) -> None:
+        check_at_least("characterReplicas", self.replicas, 1)
+        check_resources("character", self.resources)
+
+    @property
+    def resources(self) -> Resources:
+        return resources_of(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Savers:
+    """character-worker and users-worker, each of them."""
+
+    replicas: Annotated[int, Key("saverReplicas")]
+    cpu_request: Annotated[str, Key("saverCpuRequest")]
+    cpu_limit: Annotated[str, Key("saverCpuLimit")]
+    memory_request: Annotated[str, Key("saverMemoryRequest")]
+    memory_limit: Annotated[str, Key("saverMemoryLimit")]
+
+    def __post_init__(self) -> None:
+        check_at_least("saverReplicas", self.replicas, 1)
+        check_resources("saver", self.resources)
+
+    @property
+    def resources(self) -> Resources:
+        return resources_of(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Authz:
+    replicas: Annotated[int, Key("authzReplicas")]
+    cpu_request: Annotated[str, Key("authzCpuRequest")]
+    cpu_limit: Annotated[str, Key("authzCpuLimit")]
+    memory_request: Annotated[str, Key("authzMemoryRequest")]
+    memory_limit: Annotated[str, Key("authzMemoryLimit")]
+
+    def __post_init__(self) -> None:
+        check_at_least("authzReplicas", self.replicas, 1)
+        check_resources("authz", self.resources)
+
+    @property
+    def resources(self) -> Resources:
+        return resources_of(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    base_url: Annotated[str, Key("modelBaseUrl")]
+    api_key: Annotated[pulumi.Output[str], Key("modelApiKey")]
+    vision: Annotated[str, Key("modelVision")]
+    answer: Annotated[str, Key("modelAnswer")]
+
+    def __post_init__(self) -> None:
+        if not re.match(r"https?://[^/]", self.base_url):
+            raise SettingsError(f"modelBaseUrl must start with http:// or https:// (got {self.base_url!r}).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logging:
+    level: Annotated[str, Key("logLevel")]
+
+    def __post_init__(self) -> None:
+        check_one_of("logLevel", self.level, ("DEBUG", "INFO", "WARNING", "ERROR"))

@@ -1,0 +1,172 @@
+"""Rewards: decided beside the answer, kept once, and never lost, whichever neighbour is away."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+from app import topology
+from tests.cluster.clients import Broker, Model, Scans, Shell, wait_for
+from tests.cluster.outages import Lab
+from tests.cluster.rewards import (
+    BEAT,
+    CAN,
+    CHARACTER,
+    COPIES,
+    FLUSH_SECONDS,
+    OWNERSHIPS,
+    REWARDS,
+    UNKNOWN,
+    Rows,
+    Workload,
+    assert_all_granted_once,
+    kill_pods,
+    metric,
+    query,
+    restarts,
+    reward_of,
+    scaled,
+    submit,
+)
+
+OUTAGE_SECONDS = 120
+
+
+@pytest.fixture
+def rows(shell: Shell) -> Rows:
+    return Rows(shell, f"test-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture(scope="module")
+def hurried(lab: Lab) -> Iterator[None]:
+    """Half an hour's schedule of retries and replays passes in half a minute."""
+    with lab.env(REWARDS[1], RETRY_TIME_SCALE="0.02"), lab.env(BEAT[1], DEADLETTER_REPLAY_SECONDS="5"):
+        yield
+
+
+def test_a_scan_earns_a_character_once_and_both_tables_have_it(scans: Scans, model: Model, rows: Rows) -> None:
+    first = reward_of(scans.settle(scans.submit_url(CAN, user=rows.user(0))))
+    assert first["status"] == "granted"
+    assert set(first["character"]) == {"name", "type", "dialog"}
+    wait_for("its rows", rows.are_whole, FLUSH_SECONDS + 5)
+    second = reward_of(scans.settle(scans.submit_url(CAN, user=rows.user(0))))
+    assert second == {"status": "owned", "character": first["character"]}
+    time.sleep(FLUSH_SECONDS + 1)
+    assert len(rows.ownerships) == len(rows.copies) == 1
+
+
+def test_the_last_event_and_the_status_say_the_same_of_the_reward(scans: Scans, model: Model, rows: Rows) -> None:
+    task_id = scans.submit_url(CAN, user=rows.user(0))
+    [*_, last] = scans.events(task_id)
+    assert reward_of(last.data)["status"] in ("pending", "granted")
+    settled = scans.settle(task_id)
+    [again] = scans.events(task_id)
+    assert again.data == settled
+
+
+def test_what_nobody_could_recognise_earns_nothing(scans: Scans, model: Model, shell: Shell, rows: Rows) -> None:
+    with scaled(shell, CHARACTER, 0):
+        end = scans.settle(scans.submit_url(UNKNOWN, user=rows.user(0)), timeout_seconds=10)
+    assert reward_of(end) == {"status": "none"}, "it needs no Character to know that"
+
+
+def test_rewards_reach_their_rows_in_time_at_twenty_a_second_and_in_batches(
+    scans: Scans, model: Model, shell: Shell, rows: Rows
+) -> None:
+    def figures(workload: Workload) -> tuple[float, float, float]:
+        return (
+            metric(shell, workload, "saver_insert_rows_count"),
+            metric(shell, workload, "saver_insert_rows_sum"),
+            metric(shell, workload, "batch_lag_seconds_bucket", f'le="{FLUSH_SECONDS + 1:.1f}"'),
+        )
+
+    before = {workload: figures(workload) for workload in (OWNERSHIPS, COPIES)}
+    tasks = submit(scans, rows, 200, per_second=20)
+    assert_all_granted_once(scans, rows, tasks, 60)
+    for workload, earlier in before.items():
+        inserts, inserted, in_time = (now - then for now, then in zip(figures(workload), earlier, strict=True))
+        assert inserted / inserts >= 10, f"{workload[1]} inserts {inserted / inserts:.1f} rows at a time"
+        assert in_time >= 0.95 * len(tasks)
+
+
+def test_rewards_wait_for_character_and_are_then_granted_once_without_a_hand(
+    hurried: None, scans: Scans, model: Model, shell: Shell, broker: Broker, rows: Rows
+) -> None:
+    dead = topology.dead_letter_queue(topology.REWARD_TASK.queue)
+    with scaled(shell, CHARACTER, 0):
+        tasks = submit(scans, rows, 150, per_second=5)
+        ends = [scans.finish(task) for task in tasks]
+        assert {end["status"] for end in ends} == {"completed"}, "a neighbour's outage reached the clients"
+        assert {reward_of(end)["status"] for end in ends} == {"pending"}
+        wait_for("the last retry to fail", lambda: len(broker.messages(dead)) == len(tasks), 60, every_seconds=2)
+        time.sleep(15)
+        assert len(broker.messages(dead)) == len(tasks), "the outage uses the replays up"
+        assert not rows.granted
+    assert_all_granted_once(scans, rows, tasks, 120)
+
+
+@pytest.mark.parametrize("workload", [CHARACTER, REWARDS, OWNERSHIPS, COPIES], ids=lambda workload: workload[1])
+def test_a_pod_that_is_killed_in_the_middle_of_work_loses_and_doubles_nothing(
+    workload: Workload, scans: Scans, model: Model, shell: Shell, lab: Lab, rows: Rows
+) -> None:
+    with lab.well_afterwards():
+        tasks = submit(scans, rows, 20)
+        kill_pods(shell, workload)
+        tasks += submit(scans, rows, 20, first=20)
+        assert_all_granted_once(scans, rows, tasks, 120)
+
+
+@contextmanager
+def without_postgres(shell: Shell) -> Iterator[None]:
+    def scale(replicas: int) -> None:
+        shell.kubectl("scale", "statefulset", "postgres", "--namespace=postgres", f"--replicas={replicas}")
+        wait_for("PostgreSQL", lambda: len(shell.ready_pods("postgres", "postgres")) == replicas, 120)
+
+    try:
+        scale(0)
+        yield
+    finally:
+        scale(1)
+
+
+@contextmanager
+def read_only_postgres(shell: Shell) -> Iterator[None]:
+    # Connections keep what they were opened with.
+    new_connections = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'eco2'"
+    try:
+        query(shell, "ALTER DATABASE character SET default_transaction_read_only = on")
+        query(shell, new_connections)
+        yield
+    finally:
+        query(shell, "ALTER DATABASE character RESET default_transaction_read_only")
+        query(shell, new_connections)
+
+
+@pytest.mark.parametrize("outage", [without_postgres, read_only_postgres])
+def test_rewards_and_events_wait_for_postgres_and_then_land_once(
+    outage: Callable[[Shell], AbstractContextManager[None]],
+    hurried: None,
+    scans: Scans,
+    model: Model,
+    shell: Shell,
+    lab: Lab,
+    rows: Rows,
+) -> None:
+    tasks = submit(scans, rows, 20)
+    before = restarts(shell, CHARACTER, OWNERSHIPS, COPIES)
+    with lab.well_afterwards(), outage(shell):
+        tasks += submit(scans, rows, 20, first=20)
+        assert {scans.finish(task)["status"] for task in tasks} == {"completed"}
+        time.sleep(OUTAGE_SECONDS)
+        assert restarts(shell, CHARACTER, OWNERSHIPS, COPIES) == before, "a pod was restarted for the database's sake"
+    assert_all_granted_once(scans, rows, tasks, 120)
+
+
+def test_events_wait_for_the_broker_and_then_land_once(scans: Scans, model: Model, lab: Lab, rows: Rows) -> None:
+    tasks = submit(scans, rows, 20)
+    with lab.without_broker():
+        tasks += submit(scans, rows, 20, first=20)
+        time.sleep(OUTAGE_SECONDS)
+    assert_all_granted_once(scans, rows, tasks, 180)
