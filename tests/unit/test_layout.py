@@ -15,7 +15,9 @@ SUPPORT = {
     "environment.py",
     "load.py",
     "outages.py",
+    "pages.py",
     "processes.py",
+    "wire.py",
     "__main__.py",
 }
 
