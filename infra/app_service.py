@@ -67,6 +67,27 @@ REPLACE_ONE = Rollout(surge=0, unavailable=1)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Probes:
+    """The pages by which kubelet judges a pod.
+
+    ``startup`` is asked every second until it is fine once, and liveness not before that: a pod whose start hangs is
+    restarted after ``startup_seconds``. Liveness is the process' own page: no restart brings a dependency back.
+    """
+
+    startup: str
+    startup_seconds: int
+    readiness: str
+
+
+SERVER = Probes(startup="/readyz", startup_seconds=600, readiness="/livez")
+"""For servers: a new pod must have reached what it needs before an old one goes. Later its loss takes no pod out
+of the Service: all pods share it, and clients would be refused instead of told 503 and when to come back. Ten
+minutes outlast an outage, and are what a rollout has before it is reported as stuck."""
+CONSUMER = Probes(startup="/livez", startup_seconds=60, readiness="/readyz")
+"""For consumers: nobody calls them, so readiness may tell people and rollouts whether they consume."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AppServiceArgs:
     namespace: str
     application: str
@@ -77,6 +98,7 @@ class AppServiceArgs:
     port: Port
     replicas: int
     rollout: Rollout
+    probes: Probes
     resources: Resources
     avoid_domain: str
     """The brokers' nodes."""
@@ -152,9 +174,11 @@ def container(name: str, args: AppServiceArgs) -> ContainerArgs:
         env=list(args.env),
         resources=requirements(args.resources),
         security_context=container_context(),
-        startup_probe=probe("/livez", args.port, period_seconds=1, failure_threshold=60),
+        startup_probe=probe(
+            args.probes.startup, args.port, period_seconds=1, failure_threshold=args.probes.startup_seconds
+        ),
         liveness_probe=probe("/livez", args.port, period_seconds=10, failure_threshold=3),
-        readiness_probe=probe("/readyz", args.port, period_seconds=5, failure_threshold=2),
+        readiness_probe=probe(args.probes.readiness, args.port, period_seconds=5, failure_threshold=2),
         lifecycle=settle if args.service_type is not None else None,
         volume_mounts=[VolumeMountArgs(name="tmp", mount_path="/tmp")],
     )

@@ -9,7 +9,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from app import topology
 from infra import rabbitmq, redis
-from infra.app_service import KEEP_ALL, REPLACE_ONE, AppService, AppServiceArgs, Port
+from infra.app_service import CONSUMER, KEEP_ALL, REPLACE_ONE, SERVER, AppService, AppServiceArgs, Port
 from infra.credentials import FINGERPRINT, fingerprint, plain_env, secret, secret_env
 from infra.labels import labels
 from infra.settings import Api, Images, Logging, Model, Worker
@@ -77,6 +77,7 @@ def api_args(args: ScanArgs) -> AppServiceArgs:
         port=Port(name="http", number=8000),
         replicas=args.api.replicas,
         rollout=KEEP_ALL,
+        probes=SERVER,
         resources=args.api.resources,
         avoid_domain=args.avoid_domain,
         env=[
@@ -106,6 +107,7 @@ def worker_args(args: ScanArgs) -> AppServiceArgs:
         port=Port(name="metrics", number=9000),
         replicas=args.worker.replicas,
         rollout=REPLACE_ONE,
+        probes=CONSUMER,
         resources=args.worker.resources,
         avoid_domain=args.avoid_domain,
         env=[

@@ -70,12 +70,39 @@ def test_a_worker_has_time_to_end_a_model_call(built: Recording) -> None:
     assert pod["terminationGracePeriodSeconds"] >= 90
 
 
+def probed_pages(stack: Recording, name: str) -> dict[str, str]:
+    probed = container(stack, name)
+    return {kind: probed[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
+
+
 @pytest.mark.parametrize("name", ["scan-api", "scan-worker"])
-def test_liveness_does_not_ask_for_the_broker(name: str, built: Recording) -> None:
+def test_liveness_asks_for_no_dependency(name: str, built: Recording) -> None:
+    assert probed_pages(built, name)["liveness"] == "/livez", "a restart brings no dependency back"
     probed = container(built, name)
-    paths = {kind: probed[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
-    assert paths == {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
     assert probed["livenessProbe"]["httpGet"]["port"] == probed["ports"][0]["name"]
+
+
+def test_the_api_stays_in_its_service_when_redis_goes(built: Recording) -> None:
+    assert probed_pages(built, "scan-api")["readiness"] == "/livez", "clients would be refused instead of told 503"
+
+
+def test_a_new_pod_of_the_api_has_reached_redis_before_an_old_one_goes(built: Recording) -> None:
+    assert probed_pages(built, "scan-api")["startup"] == "/readyz", "a rollout to a wrong address would go through"
+
+
+def test_an_outage_of_redis_restarts_no_pod_of_the_api_that_starts_in_it(built: Recording) -> None:
+    startup = container(built, "scan-api")["startupProbe"]
+    assert startup["periodSeconds"] * startup["failureThreshold"] >= 300
+
+
+def test_a_start_that_hangs_comes_to_an_end(built: Recording) -> None:
+    for name in ("scan-api", "scan-worker"):
+        startup = container(built, name)["startupProbe"]
+        assert startup["periodSeconds"] * startup["failureThreshold"] <= 600, "liveness is not asked before it"
+
+
+def test_a_worker_is_ready_when_it_consumes(built: Recording) -> None:
+    assert probed_pages(built, "scan-worker") == {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
 
 
 def test_the_outputs_can_be_pasted_into_a_shell(dev: Recording) -> None:
