@@ -5,6 +5,7 @@ from types import FrameType
 import uvicorn
 
 from app.api.app import create_app
+from app.api.connections import Connection
 from app.logs import configure_logging
 from app.settings import ApiSettings
 
@@ -28,6 +29,8 @@ def main() -> None:
         create_app(settings),
         host="0.0.0.0",
         port=settings.port,
+        http=Connection,
+        ws="none",
         access_log=False,
         log_config=None,
         server_header=False,

@@ -12,7 +12,7 @@ from celery import Celery
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api import classify, health, page, progress
+from app.api import classify, docs, health, page, progress
 from app.api.bodies import BoundedTraffic
 from app.api.dead_letters import DeadLetter, DeadLetters, LayToRest
 from app.api.hub import Hub
@@ -45,8 +45,17 @@ class State(TypedDict):
 
 def create_app(settings: ApiSettings) -> FastAPI:
     """The API. Its connections are made when it starts, and it starts without Redis and without the broker too."""
-    app = FastAPI(title="Eco²", version="1", lifespan=_lifespan(settings))
-    for module in (classify, progress, health, page):
+    # FastAPI's own pages load their scripts from elsewhere.
+    app = FastAPI(
+        title="Eco²",
+        version="1",
+        lifespan=_lifespan(settings),
+        docs_url=None,
+        redoc_url=None,
+        # A redirect would repeat the Host header, whatever is in it.
+        redirect_slashes=False,
+    )
+    for module in (classify, progress, health, page, docs):
         app.include_router(module.router)
     app.mount("/web", page.PageFiles(), name="web")
     install_problem_handlers(app)

@@ -21,6 +21,9 @@ _FORM_BYTES = 64 * 1024
 
 _DRAINED_BYTES = 32 * MIB
 _DRAINED_SECONDS = 30
+_LINGER_SECONDS = 2
+"""How long a client whose time is up may send on, so that it sees the answer."""
+
 _SEND_SECONDS = 30
 """How long a client may leave a piece of an answer unread."""
 
@@ -63,18 +66,39 @@ class Body:
             self._is_whole = True
         return message
 
-    async def drain(self) -> bool:
+    async def drain(self, seconds: float = _DRAINED_SECONDS) -> bool:
         """Reads what is left. False if the client goes on sending after all."""
         # Asked for more, a client that waits for "100 Continue" would begin to send.
         if self._waits_for_us:
             return False
         try:
-            async with asyncio.timeout(_DRAINED_SECONDS):
+            async with asyncio.timeout(seconds):
                 while not self._is_whole and self._bytes < _DRAINED_BYTES:
                     await self._next()
         except TimeoutError:
             return False
         return self._is_whole
+
+
+class Answer:
+    """The answer to a request with a body: as a ``Send`` it cares for what is left of the body."""
+
+    def __init__(self, body: Body, send: Send) -> None:
+        self._body = body
+        self._send = send
+        self._is_to_slow_client = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            # Who was too slow has had their time, and is told at once.
+            self._is_to_slow_client = message["status"] == HTTPStatus.REQUEST_TIMEOUT
+            if self._is_to_slow_client or not await self._body.drain():
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+        elif self._is_to_slow_client and not message.get("more_body", False):
+            await self._send({**message, "more_body": True})
+            await self._body.drain(_LINGER_SECONDS)
+            message = {"type": "http.response.body"}
+        await self._send(message)
 
 
 class BoundedTraffic:
@@ -91,15 +115,17 @@ class BoundedTraffic:
         has_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
         body = Body(receive, is_expected_by_100_continue=b"expect" in headers) if has_body else None
         scope.setdefault("state", {})["body"] = body
+        if b"range" in headers:
+            # All that is served is small. Nobody needs to deal with pieces of it, or with errors in the wish for them.
+            scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"range"]
 
         async def send_bounded(message: Message) -> None:
-            if body is not None and message["type"] == "http.response.start" and not await body.drain():
-                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
             async with asyncio.timeout(_SEND_SECONDS):
                 await send(message)
 
+        answer = send_bounded if body is None else Answer(body, send_bounded)
         try:
-            await self._app(scope, body or receive, send_bounded)
+            await self._app(scope, body or receive, answer)
         except (ClientDisconnect, TimeoutError):
             # The client has gone, or might as well have: there is nobody to tell.
             return

@@ -86,8 +86,7 @@ class Hub:
     def close(self) -> None:
         """Ends all streams: their clients come back, to another process."""
         self._is_closed = True
-        for watch in self._all():
-            watch.close()
+        self._close_all()
 
     async def run(self) -> None:
         """Listens for ever. Ends streams that may have missed a change: they come back and see the present state."""
@@ -100,15 +99,19 @@ class Hub:
                         wait = 0.1
                         if message["type"] == "message":
                             self._pass_on(message["data"])
+                        elif message["type"] == "subscribe":
+                            # Of those that came before nobody knows what they have missed.
+                            self._close_all()
             except (RedisError, OSError) as error:
                 logger.warning("the subscription to changes has ended: %r", error)
-            for watch in self._all():
-                watch.close()
+            self._close_all()
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
 
-    def _all(self) -> list[Watch]:
-        return [watch for watches in self._watches.values() for watch in watches]
+    def _close_all(self) -> None:
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.close()
 
     def _pass_on(self, data: bytes) -> None:
         task_id, version, status, document = data.decode().split(" ", 3)

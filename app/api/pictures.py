@@ -14,6 +14,8 @@ LONGEST_SIDE = 1024
 """Pixels. The model looks at less."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
+_SIGNATURE_BYTES = 8
 _JPEG_QUALITY = 85
 _DECODERS = 2
 """Decoding is work for a core each, and takes up to 200 MB of memory for the largest pictures."""
@@ -39,7 +41,8 @@ class Pictures:
 
 def prepare(file: BinaryIO) -> bytes:
     """See ``Pictures.prepare``."""
-    if not file.read(1):
+    start = file.read(_SIGNATURE_BYTES)
+    if not start:
         raise _unusable("The photo is empty.")
     file.seek(0)
     try:
@@ -49,6 +52,8 @@ def prepare(file: BinaryIO) -> bytes:
     except Problem:
         raise
     except UnidentifiedImageError as error:
+        if start.startswith(_SIGNATURES):
+            raise _damaged() from error
         raise Problem(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-image", "The photo is neither JPEG, PNG nor WebP."
         ) from error
@@ -56,7 +61,7 @@ def prepare(file: BinaryIO) -> bytes:
         raise _unusable(f"The photo has too many pixels: {_PIXELS_MAX_ELSE:,} are the most.") from error
     except Exception as error:
         # Decoders of damaged files raise nearly anything: OSError, SyntaxError, ValueError, struct.error, …
-        raise _unusable("The photo is damaged or incomplete.") from error
+        raise _damaged() from error
 
 
 def _check_size(picture: Image.Image) -> None:
@@ -87,6 +92,10 @@ def _encode(picture: Image.Image) -> bytes:
     jpeg = io.BytesIO()
     picture.save(jpeg, "JPEG", quality=_JPEG_QUALITY)
     return jpeg.getvalue()
+
+
+def _damaged() -> Problem:
+    return _unusable("The photo is damaged or incomplete.")
 
 
 def _unusable(detail: str) -> Problem:

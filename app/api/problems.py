@@ -19,6 +19,10 @@ RETRY_SECONDS = 2
 """When a client may try again: Redis and the broker take seconds to come back, and a queue seconds to drain."""
 
 
+_QUOTED_CHARACTERS = 200
+"""What is said back of a request."""
+
+
 class FieldError(BaseModel):
     """One thing that is wrong with a request."""
 
@@ -109,7 +113,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         return problem_response(redis_away())
 
     async def on_fault(request: Request, error: Exception) -> JSONResponse:
-        logger.error("a fault while answering %s %s", request.method, request.url.path, exc_info=error)
+        logger.error("a fault while answering %s %s", request.method, request.scope["path"], exc_info=error)
         fault = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "Something went wrong on our side.")
         return problem_response(fault)
 
@@ -123,7 +127,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 def _sentence(detail: str, request: Request) -> str:
     """Starlette's own errors have nothing but the status' phrase for a detail."""
     if detail in (HTTPStatus.NOT_FOUND.phrase, HTTPStatus.METHOD_NOT_ALLOWED.phrase):
-        return f"There is nothing at {request.url.path} for {request.method}. See /docs."
+        return f"There is nothing at {request.scope['path'][:_QUOTED_CHARACTERS]} for {request.method}. See /docs."
     return detail
 
 

@@ -7,13 +7,14 @@ confirm; what a dead process had taken is claimed by another one. So a scan is p
 import asyncio
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from app.publishing import FAILURES
 from app.state.record import OUTBOX, OUTBOX_FIELD
@@ -70,6 +71,8 @@ class Relay:
         """Makes the group if there is none: at the first start, or after Redis has lost its data."""
         try:
             await self._redis.xgroup_create(OUTBOX, _GROUP, id="0", mkstream=True)
+        except OutOfMemoryError:
+            logger.warning("Redis is full: that it has the relays' group is taken for granted")
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
@@ -90,7 +93,12 @@ class Relay:
             raise
 
     async def _hand_all_over(self, entries: list[Entry]) -> bool:
-        are_out = await asyncio.gather(*(self._hand_over(fields) for _, fields in entries))
+        """Not all are tried: what one failure says of the broker, each of the others would find out in up to 14 s."""
+        is_refused = threading.Event()
+        loop = asyncio.get_running_loop()
+        are_out = await asyncio.gather(
+            *(loop.run_in_executor(self._threads, self._hand_over, fields, is_refused) for _, fields in entries)
+        )
         if done := [number for (number, _), is_out in zip(entries, are_out, strict=True) if is_out]:
             pipeline = self._redis.pipeline(transaction=True)
             pipeline.xack(OUTBOX, _GROUP, *done)
@@ -103,15 +111,18 @@ class Relay:
         answer: Any = await self._redis.xreadgroup(_GROUP, self._name, {OUTBOX: start}, count=_BATCH, block=block_ms)
         return [entry for _, entries in answer for entry in entries]
 
-    async def _hand_over(self, fields: dict[bytes, bytes]) -> bool:
+    def _hand_over(self, fields: dict[bytes, bytes], is_refused: threading.Event) -> bool:
         # An entry that was deleted, but not acknowledged, comes back without fields.
         if not fields:
             return True
+        if is_refused.is_set():
+            return False
         task_id = fields[OUTBOX_FIELD.encode()].decode()
         try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._publish, task_id)
+            self._publish(task_id)
         except FAILURES as error:
             logger.debug("%s could not be published: %r", task_id, error)
+            is_refused.set()
             return False
         return True
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.message import Message as HeaderValue
@@ -12,7 +13,8 @@ from typing import Annotated, BinaryIO
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 
 from app.api.addresses import URL_CHARACTERS, check_image_url
 from app.api.bodies import MIB, PHOTO_BYTES, body_limit, too_large
@@ -25,6 +27,7 @@ USER_INPUT_CHARACTERS = 500
 _PLACE_SECONDS = 10
 _FIELD_BYTES = 8 * 1024
 _FIELDS_MAX = 4
+_UTF_8 = re.compile(r';\s*charset="?utf-?8"?\s*(;|$)')
 _FORM_FIELDS = frozenset({"image", "user_input"})
 
 
@@ -117,7 +120,8 @@ async def _read_json(request: Request, user: str) -> NewScan:
 @asynccontextmanager
 async def _form(request: Request) -> AsyncIterator[tuple[BinaryIO, str | None]]:
     """The photo and the text of a form. The photo lies on disk, not in memory, once it is larger than 1 MiB."""
-    async with request.form(max_files=1, max_fields=_FIELDS_MAX, max_part_size=_FIELD_BYTES) as form:
+    form = await _parse_form(request)
+    try:
         if unknown := sorted(set(form) - _FORM_FIELDS):
             raise _invalid_form(f"The form has fields that nobody knows: {', '.join(unknown)[:200]}.")
         photo, user_input = form.get("image"), form.get("user_input")
@@ -130,6 +134,24 @@ async def _form(request: Request) -> AsyncIterator[tuple[BinaryIO, str | None]]:
         if (photo.size or 0) > PHOTO_BYTES:
             raise too_large(f"photo is too large: {PHOTO_BYTES // MIB} MB")
         yield photo.file, _text(user_input)
+    finally:
+        await form.close()
+
+
+async def _parse_form(request: Request) -> FormData:
+    header = request.headers["content-type"].lower()
+    # The parser would decode by any codec that Python has, and Python remembers each name that it is asked for.
+    if "charset" in header and not (header.count("charset") == 1 and _UTF_8.search(header)):
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-charset", "The texts of a form must be UTF-8.")
+    try:
+        return await request.form(max_files=1, max_fields=_FIELDS_MAX, max_part_size=_FIELD_BYTES)
+    except HTTPException as error:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            "broken-form",
+            f"The form cannot be read: {error.detail.removesuffix('.')}. "
+            "Its parts must be divided by the boundary that the header Content-Type names.",
+        ) from error
 
 
 def _text(user_input: str | None) -> str | None:

@@ -1,38 +1,38 @@
 /** The page: three views (start, scan, failure), of which one is shown, and what leads from one to another. */
 
-import { awaitReward, Failure, randomId, send, watch } from "/web/client.js";
+import { awaitReward, Failure, pause, randomId, send } from "/web/client.js";
 import { prepare } from "/web/photo.js";
 import { secondsSince, showConnection, showProgress, startProgress } from "/web/progress.js";
+import { recall, remember, userId } from "/web/storage.js";
 import * as texts from "/web/texts.js";
 import { clearScan, showAnswer, showFailure, showReward, showThing } from "/web/views.js";
+import { watch } from "/web/watch.js";
 
 const $ = (id) => document.getElementById(id);
 
+/** A server that wants to be left alone for longer than this is asked again all the same. */
+const LONGEST_WAIT_MS = 30_000;
+
+/** Codes of failures whose sentence asks for another photo. */
+const REJECTED = ["model_rejected", "workers_lost"];
+
 /** The photo that was chosen: `{ blob, thumbnail }`. */
 let chosen = null;
-/** What was sent last: `{ blob, thumbnail, question, key }`. Kept for another try. */
+/**
+ * What was sent last: `{ blob, thumbnail, question, key, taskId, notBefore }`. Kept for another try. `taskId` is null
+ * until it is accepted; before `notBefore` (ms since 1970) the server does not want to see it again.
+ */
 let submission = null;
+/** The last status of the scan in sight. */
+let latest = null;
 /** Stops what runs for the scan in sight: its clock, its watch, its wait for a reward. */
 let endScan = () => {};
-
-function userId() {
-  try {
-    const known = localStorage.getItem("eco2.user");
-    if (known) return known;
-    const made = `web-${randomId()}`;
-    localStorage.setItem("eco2.user", made);
-    return made;
-  } catch {
-    // Storage may be forbidden: then each page load is a user of its own.
-    return `web-${randomId()}`;
-  }
-}
 
 function show(view, heading) {
   for (const id of ["start", "scan", "failure"]) $(id).hidden = id !== view;
   document.body.dataset.view = view;
   scrollTo(0, 0);
-  if (heading) $(heading).focus({ preventScroll: true });
+  $(heading).focus({ preventScroll: true });
 }
 
 async function choose(file) {
@@ -49,6 +49,7 @@ async function choose(file) {
   $("preview-image").hidden = !ready.thumbnail;
   $("preview-image").alt = texts.photo.previewAlt(file.name);
   $("preview-name").textContent = file.name;
+  $("live").textContent = texts.photo.chosen(file.name);
   $("submit").disabled = false;
 }
 
@@ -76,16 +77,30 @@ async function submit() {
   const scan = { startedAt: Date.now(), thumbnail: sent.thumbnail };
   openScan(scan);
   const stopClock = endScan;
-  showProgress({ step: "uploading", progress: 0 });
+  // Whoever has left the view meanwhile does not want to be brought back to it.
+  const isLeft = () => endScan !== stopClock;
   try {
-    const taskId = await send({ ...sent, userId: userId() });
-    // Whoever has left the view meanwhile does not want to be brought back to it.
-    if (endScan !== stopClock) return;
-    remember(taskId, scan);
-    follow(taskId);
-  } catch (failure) {
-    if (endScan === stopClock) fail(failure instanceof Failure ? failure.kind : "serverDown");
+    await leaveServerAlone(sent.notBefore);
+    if (isLeft()) return;
+    showProgress({ step: "uploading", progress: 0 });
+    sent.taskId = await send({ ...sent, userId: userId() });
+    if (isLeft()) return;
+    history.replaceState(null, "", `#scan=${sent.taskId}`);
+    remember(sent.taskId, scan);
+    follow(sent.taskId);
+  } catch (error) {
+    if (isLeft()) return;
+    const failure = error instanceof Failure ? error : new Failure("serverDown");
+    sent.notBefore = Date.now() + failure.afterSeconds * 1000;
+    fail(failure.kind, { afterSeconds: failure.afterSeconds });
   }
+}
+
+async function leaveServerAlone(notBefore) {
+  const ms = Math.min(notBefore - Date.now(), LONGEST_WAIT_MS);
+  if (ms <= 0) return;
+  showProgress({ step: "waiting", progress: 0 });
+  await pause(ms);
 }
 
 function follow(taskId) {
@@ -102,7 +117,9 @@ function follow(taskId) {
 }
 
 function onStatus(taskId, status) {
-  if (status.status === "failed") return fail("failed", reasonOf(status.error));
+  latest = status;
+  const { error } = status;
+  if (status.status === "failed") return fail(REJECTED.includes(error?.code) ? "rejected" : "failed", { error });
   showProgress(status);
   if (status.partial_result) showThing(status.partial_result);
   if (status.status !== "completed") return;
@@ -117,10 +134,9 @@ function onStatus(taskId, status) {
   }
 }
 
-function fail(kind, reason) {
+function fail(kind, { error = null, afterSeconds = 0 } = {}) {
   endScan();
-  const mayRetry = texts.failures[kind].retry && submission !== null;
-  showFailure(kind, { reason, mayRetry });
+  showFailure(kind, { error, afterSeconds, photo: submission });
   show("failure", "failure-title");
 }
 
@@ -128,31 +144,6 @@ function fail(kind, reason) {
 function keepSeconds(taskId) {
   const scan = recall(taskId);
   if (scan.startedAt !== null) remember(taskId, { seconds: secondsSince(scan.startedAt), ...scan });
-}
-
-/** The server's own sentence about a failed scan, whichever shape it has. */
-function reasonOf(error) {
-  if (typeof error === "string") return error;
-  return error?.message ?? error?.detail ?? error?.reason ?? null;
-}
-
-function remember(taskId, scan) {
-  history.replaceState(null, "", `#scan=${taskId}`);
-  try {
-    sessionStorage.setItem("eco2.scan", JSON.stringify({ taskId, ...scan }));
-  } catch {
-    // Without storage, or without room in it, a reload only loses the picture and the clock.
-  }
-}
-
-function recall(taskId) {
-  try {
-    const scan = JSON.parse(sessionStorage.getItem("eco2.scan"));
-    if (scan?.taskId === taskId) return scan;
-  } catch {
-    // As if nothing had been kept.
-  }
-  return { startedAt: null, thumbnail: null };
 }
 
 function restart() {
@@ -163,11 +154,24 @@ function restart() {
   show("start", "start-title");
 }
 
+/** Sends the same photo again. */
+function retry() {
+  // What was accepted has come to its end: another try is a new scan. What was not keeps its key, so that an answer
+  // that was lost on its way does not make two scans of one photo.
+  if (submission.taskId !== null) submission = { ...submission, key: randomId(), taskId: null };
+  history.replaceState(null, "", location.pathname);
+  submit();
+}
+
 /** Shows the scan that the address names, if it names one. */
 function resume() {
   const taskId = new URLSearchParams(location.hash.slice(1)).get("scan");
   if (!taskId) return;
+  if (submission?.taskId !== taskId) submission = null;
   openScan(recall(taskId));
+  const known = latest?.task_id === taskId ? latest : null;
+  showProgress(known ?? { step: "loading", progress: 0 });
+  if (known?.partial_result) showThing(known.partial_result);
   follow(taskId);
 }
 
@@ -177,15 +181,12 @@ function listen() {
   $("form").addEventListener("submit", (event) => {
     event.preventDefault();
     if (!chosen) return void ($("photo-error").textContent = texts.photo.none);
-    submission = { ...chosen, question: $("question").value.trim(), key: randomId() };
+    const question = $("question").value.trim();
+    submission = { ...chosen, question, key: randomId(), taskId: null, notBefore: 0 };
     submit();
   });
-  $("retry").addEventListener("click", () => {
-    // A scan that was accepted and failed is over: trying again is a new submission.
-    if (location.hash) submission.key = randomId();
-    history.replaceState(null, "", location.pathname);
-    submit();
-  });
+  $("retry").addEventListener("click", retry);
+  $("look").addEventListener("click", resume);
   for (const id of ["again", "cancel", "restart"]) $(id).addEventListener("click", restart);
   $("home").addEventListener("click", (event) => {
     event.preventDefault();

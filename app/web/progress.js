@@ -7,6 +7,8 @@ const $ = (id) => document.getElementById(id);
 const STAGES = ["scan", "analyze", "answer", "complete"];
 /** Where a step's share of the bar begins and ends, and how long it usually takes. */
 const SHARES = {
+  loading: { from: 0, to: 0, seconds: 1 },
+  waiting: { from: 0, to: 0, seconds: 1 },
   uploading: { from: 0, to: 2, seconds: 2 },
   pending: { from: 0, to: 6, seconds: 4 },
   scan: { from: 0, to: 33, seconds: 3.5 },
@@ -22,6 +24,8 @@ const STAGE_MS = 400;
 let step = "pending";
 let stepSince = 0;
 let progress = 0;
+/** How far the bar has come, in per cent: it never goes back. */
+let painted = 0;
 let offline = false;
 let wantedStage = -1;
 let shownStage = -1;
@@ -37,6 +41,7 @@ export function startProgress({ startedAt, seconds = null }) {
   wantedStage = shownStage = -1;
   offline = false;
   step = null;
+  painted = 0;
   showProgress({ step: "pending", progress: 0 });
   paintStages();
   const tick = () => {
@@ -96,7 +101,8 @@ function nextStage() {
 
 function announce(shownStep) {
   $("scan-title").textContent = texts.steps[shownStep];
-  $("live").textContent = texts.steps[shownStep];
+  // The end is announced with the answer (views.js), which this would silence.
+  if (shownStep !== "complete") $("live").textContent = texts.steps[shownStep];
 }
 
 function paintStages() {
@@ -116,7 +122,8 @@ function paintBar() {
   const { from, to, seconds } = SHARES[step];
   const passed = (performance.now() - stepSince) / 1000;
   const likely = from + (to - from) * (1 - Math.exp(-1.6 * (passed / seconds)));
-  $("fill").style.transform = `scaleX(${Math.max(progress, likely) / 100})`;
+  painted = Math.max(painted, progress, likely);
+  $("fill").style.transform = `scaleX(${painted / 100})`;
 }
 
 function showNotice(text) {

@@ -31,9 +31,12 @@ export function showThing({ classification, situation_tags: tags }) {
 /** The answer, which ends the scan. */
 export function showAnswer(result) {
   $("scan").dataset.state = "done";
-  for (const id of ["waiting", "cancel"]) $(id).hidden = true;
   for (const id of ["answer", "again"]) $(id).hidden = false;
-  $("answer-text").textContent = result.answer ?? result.user_answer ?? "";
+  // A button that is hidden loses the focus, and whoever uses the keyboard would start from the top of the page.
+  if (document.activeElement === $("cancel")) $("again").focus({ preventScroll: true });
+  for (const id of ["waiting", "cancel"]) $(id).hidden = true;
+  const answer = result.answer ?? result.user_answer ?? "";
+  $("answer-text").textContent = answer;
   fillList("how-steps", stepsOf(result.disposal_steps));
   $("how").hidden = $("how-steps").children.length === 0;
   fillList("caution-list", (result.insufficiencies ?? []).filter(Boolean));
@@ -41,7 +44,7 @@ export function showAnswer(result) {
   $("source").hidden = !result.rule;
   $("source").textContent = result.rule ? texts.result.source(ruleTitle(result.rule)) : "";
   showReward(result.reward);
-  $("live").textContent = texts.result.announceDone;
+  $("live").textContent = texts.result.announceDone(answer);
 }
 
 /** The reward's state, if there is a reward to speak of. */
@@ -52,13 +55,30 @@ export function showReward(reward) {
   $("reward").textContent = typeof text === "function" ? text(name) : (text ?? "");
 }
 
-/** The failure view; `reason` is the server's own sentence and stands in for ours. */
-export function showFailure(kind, { reason, mayRetry }) {
-  $("failure-title").textContent = texts.failures[kind].title;
-  $("failure-text").textContent = reason ?? texts.failures[kind].text;
+/**
+ * The failure view. `error` is the server's own about a failed scan, `afterSeconds` how long the server wants to be
+ * left alone; `photo` is what another try would send (`{ thumbnail }`), null when it is not there any more.
+ */
+export function showFailure(kind, { error, afterSeconds, photo }) {
+  const failure = texts.failures[kind];
+  $("failure-title").textContent = failure.title;
+  $("failure-text").textContent = reasonOf(error) ?? failure.text(afterSeconds);
+  const mayRetry = Boolean(failure.retry && photo);
+  $("look").hidden = !failure.look;
   $("retry").hidden = !mayRetry;
-  $("restart").classList.toggle("primary", !mayRetry);
-  $("restart").classList.toggle("quiet", mayRetry);
+  $("retry").textContent = failure.retry ?? "";
+  $("failure-photo").hidden = !(mayRetry && photo.thumbnail);
+  if (!$("failure-photo").hidden) $("failure-photo").src = photo.thumbnail;
+  $("restart").textContent = texts.restart(Boolean(photo));
+  const [first, ...others] = ["look", "retry", "restart"].map($).filter((button) => !button.hidden);
+  first.classList.replace("quiet", "primary");
+  for (const other of others) other.classList.replace("primary", "quiet");
+}
+
+/** The server's own sentence about a failed scan, whichever shape it has. */
+function reasonOf(error) {
+  if (typeof error === "string") return error;
+  return error?.message ?? error?.detail ?? error?.reason ?? null;
 }
 
 /** Steps may come as a list, or as an object with numbered keys ("단계1", "단계2", …). */

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 import httpx
@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app import topology
 from tests.cluster.clients import ROOT, Model, Shell
 from tests.cluster.environment import lab_stack
+from tests.cluster.load import CONNECTIONS, at_rate, percentile
 
 RESULTS = ROOT / ".lab" / "bench.json"
 PHOTO = ROOT / "tests" / "data" / "pet-bottle.jpg"
@@ -43,11 +44,6 @@ class Scan:
 
     accepted: float
     done: float | None
-
-
-def percentile(values: Iterable[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[max(0, round(len(ordered) * share) - 1)]
 
 
 def timed(run: Callable[[], object]) -> float:
@@ -124,11 +120,10 @@ def burst() -> Iterator[Figure]:
 async def load(*, count: int, per_second: float) -> list[Scan]:
     """Posts photos at a rate and follows each scan by its event stream."""
     photo = PHOTO.read_bytes()
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=lab_stack().shell.environment["API_URL"], limits=limits, timeout=90) as http:
+    base_url = lab_stack().shell.environment["API_URL"]
+    async with httpx.AsyncClient(base_url=base_url, limits=CONNECTIONS, timeout=90) as http:
 
-        async def one(position: int) -> Scan:
-            await asyncio.sleep(position / per_second)
+        async def one(_: int) -> Scan:
             started = time.monotonic()
             answer = await http.post("/classify/async", files={"image": ("photo.jpg", photo)}, headers=USER)
             answer.raise_for_status()
@@ -140,7 +135,7 @@ async def load(*, count: int, per_second: float) -> list[Scan]:
             completed = json.loads(last.removeprefix("data:"))["status"] == "completed"
             return Scan(accepted, time.monotonic() - started if completed else None)
 
-        return await asyncio.gather(*(one(position) for position in range(count)))
+        return await at_rate(count, per_second, one)
 
 
 def lab_model(shell: Shell) -> Model:

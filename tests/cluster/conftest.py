@@ -7,11 +7,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 
 from app import topology
 from tests.cluster.clients import ROOT, Broker, Model, Scans, Shell, Stack
 from tests.cluster.environment import lab_stack, read_environment
 from tests.cluster.outages import Lab
+from tests.cluster.pages import PHONE, ScanPage, chromium
 
 LAB = [sys.executable, "-m", "lab"]
 LAST = ("test_destroy.py", "test_lab.py")
@@ -25,21 +27,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.cluster)
 
 
-def lab_is_ours_and_up() -> bool:
-    return subprocess.run([*LAB, "status"], cwd=ROOT, capture_output=True, check=False).returncode == 0
+def lab_is_ours() -> bool:
+    """This checkout has a lab, be it complete or one whose last ``up`` did not come to its end."""
+    status = subprocess.run([*LAB, "status"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return status.stdout.startswith(f"lab of {ROOT},")
 
 
 @pytest.fixture(scope="session")
 def shell(pytestconfig: pytest.Config) -> Iterator[Shell]:
     """The lab's tools. Progress goes to the terminal: a cold start builds a Kubernetes."""
-    was_up = lab_is_ours_and_up()
+    was_ours = lab_is_ours()
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         up = subprocess.run([*LAB, "up", "--stack=dev", "--take-over"], cwd=ROOT, check=False)
     if up.returncode != 0:
         pytest.exit(f"the lab did not come up (exit {up.returncode}), see above and .lab/log", returncode=1)
     yield Shell(read_environment())
-    if not was_up:
+    if not was_ours:
         with capture.global_and_fixture_disabled():
             subprocess.run([*LAB, "down"], cwd=ROOT, check=True)
 
@@ -92,3 +96,20 @@ def photos() -> list[Path]:
 @pytest.fixture
 def photo(photos: list[Path]) -> Path:
     return photos[0]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """For one module only: others may want to run an event loop."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser: Browser, scans: Scans) -> Iterator[ScanPage]:
+    """The page on a phone, just opened, with nothing remembered."""
+    context = browser.new_context(locale="ko-KR", viewport=PHONE)
+    opened = ScanPage(context.new_page(), str(scans.http.base_url).rstrip("/"))
+    opened.open()
+    yield opened
+    context.close()

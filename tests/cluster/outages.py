@@ -42,17 +42,14 @@ class Lab:
         """No broker at all within the block: its StatefulSet is scaled down, and its operator told to leave it so."""
         try:
             self.shell.kubectl("label", "rabbitmqcluster", BROKER, "--namespace=rabbitmq", f"{PAUSED}=true")
-            self._scale_broker(0)
+            self._scale("rabbitmq", f"statefulset/{BROKER_PODS}", 0)
             kill(in_control_group(self._uid("rabbitmq", f"{BROKER_PODS}-0")))
             wait_for("the broker to be away", lambda: not self.broker_answers())
             yield
         finally:
-            self._scale_broker(1)
+            self._scale("rabbitmq", f"statefulset/{BROKER_PODS}", 1)
             self.shell.kubectl("label", "rabbitmqcluster", BROKER, "--namespace=rabbitmq", f"{PAUSED}-")
             self.wait_until_well()
-
-    def _scale_broker(self, replicas: int) -> None:
-        self.shell.kubectl("scale", "statefulset", BROKER_PODS, "--namespace=rabbitmq", f"--replicas={replicas}")
 
     @contextmanager
     def well_afterwards(self) -> Iterator[None]:
@@ -73,15 +70,12 @@ class Lab:
     def without_redis(self) -> Iterator[None]:
         """No Redis at all within the block; it comes back with its volume."""
         try:
-            self._scale_redis(0)
+            self._scale("redis", "statefulset/redis", 0)
             wait_for("Redis to be away", lambda: not self.shell.get("pods", "--namespace=redis")["items"])
             yield
         finally:
-            self._scale_redis(1)
+            self._scale("redis", "statefulset/redis", 1)
             self.wait_until_well()
-
-    def _scale_redis(self, replicas: int) -> None:
-        self.shell.kubectl("scale", "statefulset", "redis", "--namespace=redis", f"--replicas={replicas}")
 
     @contextmanager
     def redis_filled_to(self, share: float) -> Iterator[None]:
@@ -99,15 +93,12 @@ class Lab:
         """No worker within the block: messages wait in their queues."""
         before = len(self.shell.pods("scan", WORKER))
         try:
-            self._scale_workers(0)
+            self._scale("scan", f"deployment/{WORKER}", 0)
             wait_for("the workers to be gone", lambda: not self._is_any_consumed())
             yield
         finally:
-            self._scale_workers(before)
+            self._scale("scan", f"deployment/{WORKER}", before)
             self.wait_until_well()
-
-    def _scale_workers(self, replicas: int) -> None:
-        self.shell.kubectl("scale", "deployment", WORKER, "--namespace=scan", f"--replicas={replicas}")
 
     @contextmanager
     def env(self, deployment: str, **values: str) -> Iterator[None]:
@@ -186,8 +177,11 @@ class Lab:
             self._scale_api(before)
 
     def _scale_api(self, replicas: int) -> None:
-        self.shell.kubectl("scale", "deployment", API, "--namespace=scan", f"--replicas={replicas}")
+        self._scale("scan", f"deployment/{API}", replicas)
         self._wait_for_pods(API)
+
+    def _scale(self, namespace: str, workload: str, replicas: int) -> None:
+        self.shell.kubectl("scale", workload, f"--namespace={namespace}", f"--replicas={replicas}")
 
     def _wait_for_pods(self, component: str) -> None:
         """Until all its pods are new and ready, and those that go are gone: they would still answer and relay."""
@@ -221,30 +215,24 @@ class Lab:
 
     def messages_in(self, queue: str) -> int:
         """All messages that the queue holds at this moment; the management API's figure may be seconds old."""
-        command = ("rabbitmqctl", "list_queues", f"--vhost={topology.VHOST}", "name", "messages", "--formatter=json")
-        listed = self.shell.kubectl("exec", f"{BROKER_PODS}-0", "--namespace=rabbitmq", "--", *command)
+        command = ("list_queues", f"--vhost={topology.VHOST}", "name", "messages", "--formatter=json")
+        listed = self._rabbitmqctl(*command)
         return {item["name"]: int(item["messages"]) for item in json.loads(listed)}[queue]
 
     def outbox_entries(self) -> float:
         """What the API's metric says: how many scans wait for the broker."""
-        [line] = [
-            line
-            for line in self.scans.http.get("/metrics").text.splitlines()
-            if line.startswith("scan_outbox_entries ")
-        ]
-        return float(line.split()[1])
+        lines = self.scans.http.get("/metrics").text.splitlines()
+        [value] = [line.split()[1] for line in lines if line.startswith("scan_outbox_entries ")]
+        return float(value)
 
-    def redis(self) -> "redis.Redis":
+    def redis(self) -> redis.Redis:
         """A client with all rights, for what only Redis itself can tell or set."""
         password = self.shell.secret("redis", "redis")["password"]
         address = self.shell.cluster_ip("redis", "redis")
         return redis.Redis(host=address, password=password, socket_timeout=10, decode_responses=True)
 
-    def pod(self, namespace: str, name: str) -> Json:
-        return self.shell.get("pod", name, f"--namespace={namespace}")
-
     def _uid(self, namespace: str, pod: str) -> str:
-        return str(self.pod(namespace, pod)["metadata"]["uid"])
+        return str(self.shell.get("pod", pod, f"--namespace={namespace}")["metadata"]["uid"])
 
 
 def _is_ready(item: Json) -> bool:

@@ -44,6 +44,23 @@ def frozen(pids: list[int]) -> Iterator[None]:
                 os.kill(pid, signal.SIGCONT)
 
 
+@contextmanager
+def memory_within(growth_bytes: int, pids: list[int]) -> Iterator[None]:
+    """None of these processes ends, or at any moment of the block takes so much more memory than at its start."""
+    for pid in pids:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins anew
+    before = {pid: _peak_bytes(pid) for pid in pids}
+    yield
+    growth = {pid: _peak_bytes(pid) - before[pid] for pid in pids}
+    assert max(growth.values()) < growth_bytes, f"bytes by process: {growth}"
+
+
+def _peak_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024
+
+
 def kill(pids: list[int]) -> None:
     """SIGKILL, from outside: a container's first process cannot be killed from within it."""
     for pid in pids:

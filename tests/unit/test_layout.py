@@ -16,8 +16,10 @@ SUPPORT = {
     "environment.py",
     "load.py",
     "outages.py",
+    "pages.py",
     "processes.py",
     "rewards.py",
+    "wire.py",
     "__main__.py",
 }
 

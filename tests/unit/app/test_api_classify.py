@@ -19,6 +19,14 @@ def photo(color: str = "red") -> dict[str, Any]:
     return {"files": {"image": ("photo.png", file.getvalue())}}
 
 
+def form_in(content_type: str) -> dict[str, Any]:
+    """A form with a photo and a text, whose header says what the client likes."""
+    disposition = b"--b\r\nContent-Disposition: form-data; name="
+    text = disposition + b"user_input\r\n\r\n" + "캔".encode() + b"\r\n"
+    image = disposition + b'image; filename="a"\r\n\r\n' + photo()["files"]["image"][1] + b"\r\n--b--\r\n"
+    return {"content": text + image, "headers": {"Content-Type": f"multipart/form-data; {content_type}"}}
+
+
 def assert_problem(response: Any, status: int) -> dict[str, Any]:
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
@@ -38,6 +46,13 @@ def test_a_photo_is_taken_in_and_answered_at_once(api: Api) -> None:
     assert response.headers["location"] == status_url
     assert (scan.user, scan.user_input, scan.image_url) == ("u1", "뚜껑은요?", None)
     assert Image.open(io.BytesIO(scan.photo or b"")).format == "JPEG"
+
+
+@pytest.mark.parametrize("header", ["boundary=b", 'charset="UTF-8"; boundary=b', "boundary=b; charset=utf-8"])
+def test_a_form_may_say_that_it_is_utf_8(api: Api, header: str) -> None:
+    assert api.post(**form_in(header)).status_code == 202
+    [scan] = api.scans.scans.values()
+    assert scan.user_input == "캔"
 
 
 def test_a_pictures_address_is_taken_in_as_it_is(api: Api) -> None:
@@ -77,6 +92,9 @@ def test_a_pictures_address_is_taken_in_as_it_is(api: Api) -> None:
         pytest.param(
             {"content": b"xy", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}, 400, id="broken form"
         ),
+        pytest.param(form_in("boundary=wrong"), 400, id="wrong boundary"),
+        pytest.param(form_in("boundary=b; charset=unicode_escape"), 415, id="encoding that makes no characters"),
+        pytest.param(form_in("charset=utf-8; boundary=b; charset*=nope"), 415, id="two encodings"),
     ],
 )
 def test_a_bad_request_is_told_what_is_wrong_and_leaves_nothing_behind(

@@ -79,7 +79,12 @@ def test_readiness_names_redis_and_liveness_does_not_care(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nothing", 404), ("DELETE", "/classify/async", 405), ("GET", "/web/nothing.js", 404)],
+    [
+        ("GET", "/nothing", 404),
+        ("DELETE", "/classify/async", 405),
+        ("GET", "/web/nothing.js", 404),
+        ("GET", "/livez/", 404),
+    ],
 )
 def test_the_frameworks_own_errors_are_problem_documents_too(api: Api, method: str, path: str, status: int) -> None:
     response = api.client.request(method, path)
@@ -96,11 +101,26 @@ def test_a_fault_of_ours_tells_nothing_of_its_inside(api: Api, monkeypatch: pyte
     assert "secret" not in response.text
 
 
-def test_the_page_may_load_nothing_from_elsewhere(api: Api) -> None:
-    page = api.client.get("/")
-    assert page.headers["content-type"].startswith("text/html")
-    assert "default-src 'self'" in page.headers["content-security-policy"]
-    assert api.client.get("/web/page.js").status_code == 200
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/", "text/html"), ("/web/page.js", "javascript"), ("/web/icon.svg", "svg")]
+)
+def test_the_page_and_its_files_may_load_nothing_from_elsewhere(api: Api, path: str, kind: str) -> None:
+    headers = api.client.get(path).headers
+    assert kind in headers["content-type"]
+    policy = headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy, "a script that gets into the page would run"
+    assert "http" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_a_browser_asks_for_the_newest_page_each_time(api: Api) -> None:
+    script = api.client.get("/web/page.js")
+    assert script.headers["cache-control"] == "no-cache", "page and scripts of two versions would be mixed"
+    again = api.client.get("/web/page.js", headers={"If-None-Match": script.headers["etag"]})
+    assert again.status_code == 304
 
 
 def test_metrics_count_requests_by_route_not_by_scan(api: Api) -> None:
@@ -119,3 +139,21 @@ def test_every_error_of_the_document_is_a_problem_document(api: Api) -> None:
             errors = {status: said for status, said in operation["responses"].items() if status >= "4"}
             for status, said in errors.items():
                 assert list(said["content"]) == ["application/problem+json"], (path, method, status)
+
+
+def test_the_description_for_people_names_every_call_and_loads_nothing(api: Api) -> None:
+    page = api.client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "POST /classify/async" in page.text
+    assert "header X-User-ID: Who asks." in page.text
+    assert "<script" not in page.text, "it would be empty without the internet"
+
+
+@pytest.mark.parametrize("wish", ["bytes=5-1", "bytes=99999999-", "bytes=0-1,3-4"])
+@pytest.mark.parametrize("path", ["/", "/web/page.js"])
+def test_pieces_of_a_file_are_not_served(api: Api, path: str, wish: str) -> None:
+    assert api.client.get(path, headers={"Range": wish}).status_code == 200
+
+
+def test_an_address_that_is_said_back_is_cut(api: Api) -> None:
+    assert len(api.client.get("/" + "x" * 30_000).text) < 1000

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -57,6 +58,46 @@ def test_streams_are_bounded_and_given_back() -> None:
         one.watch("b")
     one.forget(watch)
     one.watch("b")
+
+
+class Subscription:
+    """Redis' side of a subscription: the confirmation and one change, each when it is let through."""
+
+    def __init__(self) -> None:
+        self.steps: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    def pubsub(self) -> "Subscription":
+        return self
+
+    async def __aenter__(self) -> "Subscription":
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def subscribe(self, _: str) -> None: ...
+
+    async def listen(self) -> AsyncIterator[dict[str, Any]]:
+        while True:
+            yield await self.steps.get()
+
+
+def test_a_stream_that_came_before_the_subscription_ends_and_later_ones_go_on() -> None:
+    async def act() -> tuple[list[int | None], list[int | None]]:
+        redis: Any = Subscription()
+        one = Hub(redis, streams_max=10)
+        running = asyncio.create_task(one.run())
+        early = one.watch("a")
+        redis.steps.put_nowait({"type": "subscribe"})
+        ended = await all_of(early)
+        later = one.watch("a")
+        redis.steps.put_nowait({"type": "message", "data": b"a 2 completed {}"})
+        told = await all_of(later)
+        running.cancel()
+        return ended, told
+
+    ended, told = asyncio.run(act())
+    assert ended == [None], "it may have missed the scan's end, and would wait for it until its time is up"
+    assert told == [2]
 
 
 def test_a_hub_that_closes_ends_its_streams_and_later_ones() -> None:

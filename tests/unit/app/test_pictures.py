@@ -74,6 +74,8 @@ def test_pictures_of_any_mode_are_taken(mode: str) -> None:
         pytest.param(io.BytesIO(b"I am not a photo"), 415, id="text"),
         pytest.param(encoded(Image.new("RGB", (9, 9)), "GIF"), 415, id="gif"),
         pytest.param(io.BytesIO(encoded(Image.new("RGB", (900, 900)), "JPEG").read()[:2000]), 422, id="truncated"),
+        pytest.param(io.BytesIO(encoded(Image.new("RGB", (9, 9)), "JPEG").read(20)), 422, id="only its start"),
+        pytest.param(png_of_size(0, 0), 422, id="no pixels"),
         pytest.param(png_of_size(6000, 6000), 422, id="bomb"),
         pytest.param(png_of_size(60000, 60000), 422, id="large bomb"),
     ],

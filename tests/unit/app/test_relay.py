@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from kombu.exceptions import OperationalError
-from redis.exceptions import ConnectionError
+from redis.exceptions import ConnectionError, OutOfMemoryError
 
 from app.api import relay
 from app.api.relay import Relay
@@ -22,12 +22,15 @@ class Outbox:
         self._dead = [(number + 1000, name) for number, name in enumerate(dead or [])]
         self._own: list[tuple[int, str]] = []
         self.faults = 0
+        self.is_full = False
 
     @property
     def waiting(self) -> list[str]:
         return [name for _, name in [*self._own, *self._new, *self._dead]]
 
-    async def xgroup_create(self, *_: Any, **__: Any) -> None: ...
+    async def xgroup_create(self, *_: Any, **__: Any) -> None:
+        if self.is_full:
+            raise OutOfMemoryError("command not allowed when used memory > 'maxmemory'.")
 
     async def xreadgroup(self, group: str, consumer: str, streams: dict[str, str], **_: Any) -> Any:
         if self.faults:
@@ -64,10 +67,12 @@ class Broker:
     def __init__(self, refusals: int = 0) -> None:
         self._refusals = refusals
         self._lock = threading.Lock()
+        self.attempts = 0
         self.published: list[str] = []
 
     def publish(self, task_id: str) -> None:
         with self._lock:
+            self.attempts += 1
             if self._refusals:
                 self._refusals -= 1
                 raise OperationalError("no broker")
@@ -80,9 +85,9 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relay, "_LONGEST_WAIT_SECONDS", 0.001)
 
 
-def run_until_empty(outbox: Any, broker: Broker) -> None:
+def run_until_empty(outbox: Any, broker: Broker, threads: int = 2) -> None:
     async def run() -> None:
-        one = Relay(outbox, broker.publish, name="me", threads=2)
+        one = Relay(outbox, broker.publish, name="me", threads=threads)
         task = asyncio.create_task(one.run())
         try:
             async with asyncio.timeout(5):
@@ -105,6 +110,19 @@ def test_a_refused_entry_stays_in_the_outbox_until_it_is_published() -> None:
     broker = Broker(refusals=5)
     run_until_empty(Outbox(["a", "b", "c"]), broker)
     assert sorted(broker.published) == ["a", "b", "c"], "an accepted scan would be lost with the broker's outage"
+
+
+def test_one_refusal_speaks_for_the_whole_batch() -> None:
+    broker = Broker(refusals=2)
+    run_until_empty(Outbox(["a", "b", "c"]), broker, threads=1)
+    assert broker.attempts == 2 + 3, "each of a batch would wait in vain for a confirm, long after the broker is back"
+
+
+def test_a_full_redis_does_not_keep_scans_from_being_published() -> None:
+    outbox, broker = Outbox(["a"]), Broker()
+    outbox.is_full = True
+    run_until_empty(outbox, broker)
+    assert broker.published == ["a"], "what would make room again waits for room"
 
 
 def test_a_dead_relays_share_is_taken_over() -> None:

@@ -85,6 +85,8 @@ def test_the_queue_of_copies_never_holds_up_the_dead_letters_themselves() -> Non
 
 def test_no_publish_vanishes_for_want_of_a_binding() -> None:
     published = {exchange for service in topology.SERVICES for exchange in service.publishes}
+    # What is told to whoever listens just now is kept elsewhere, and read from there by who comes later.
+    published -= {exchange for service in topology.SERVICES for exchange in service.listens}
     without = [
         exchange.name for exchange in topology.EXCHANGES if exchange.name in published and not exchange.alternate
     ]

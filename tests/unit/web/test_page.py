@@ -6,6 +6,7 @@ import pytest
 
 WEB = Path(__file__).parents[3] / "app" / "web"
 SCRIPTS = sorted(WEB.glob("*.js"))
+HANGUL = re.compile("[가-힣]")
 
 
 class Page(HTMLParser):
@@ -66,3 +67,37 @@ def test_ids_are_unique(page: Page) -> None:
 def test_texts_from_outside_never_become_markup(script: Path) -> None:
     markup = re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", script.read_text(encoding="utf-8"))
     assert markup == [], "a model's answer could bring a script along"
+
+
+@pytest.mark.parametrize("path", sorted(WEB.iterdir()), ids=lambda path: path.name)
+def test_nothing_comes_from_elsewhere(path: Path) -> None:
+    addresses = re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}[^\s\"')]*", path.read_text(encoding="utf-8"))
+    assert [address for address in addresses if address != "http://www.w3.org/2000/svg"] == []
+
+
+def test_the_page_says_that_it_is_korean_and_may_be_zoomed() -> None:
+    html = (WEB / "index.html").read_text(encoding="utf-8")
+    assert '<html lang="ko">' in html, "a screen reader would read it with an English voice"
+    assert "user-scalable" not in html
+    assert "maximum-scale" not in html
+
+
+def test_every_text_that_people_see_is_korean() -> None:
+    texts = (WEB / "texts.js").read_text(encoding="utf-8")
+    sentences = [found for found in re.findall(r'"([^"\n]+)"|`([^`\n]+)`', texts) for found in found if " " in found]
+    assert len(sentences) > 30
+    assert [sentence for sentence in sentences if not HANGUL.search(sentence)] == []
+
+
+def test_every_kind_of_failure_has_words() -> None:
+    texts = (WEB / "texts.js").read_text(encoding="utf-8")
+    block = re.search(r"^export const failures = \{\n(.*?)^\};", texts, re.MULTILINE | re.DOTALL)
+    assert block
+    worded = set(re.findall(r"^  (\w+): \{$", block[1], re.MULTILINE))
+    scripts = "\n".join(script.read_text(encoding="utf-8") for script in SCRIPTS)
+    used = set(re.findall(r'(?:new Failure|fail)\("(\w+)"', scripts))
+    used |= {
+        kind for kinds in re.findall(r"const kinds = \{(.*?)\}", scripts) for kind in re.findall(r'"(\w+)"', kinds)
+    }
+    assert {"expired", "timedOut", "tooMany", "unreachable"} <= used, "this test no longer finds the kinds"
+    assert used <= worded, "the page would show an empty view"
