@@ -31,8 +31,7 @@ class Selection:
         shelves = _ARCHIVES if archived else _DEAD
         if self.queue is None:
             return shelves
-        source = self.queue.removeprefix("dlq.").removeprefix("archive.")
-        named = tuple(shelf for shelf in shelves if shelf.partition(".")[2] == source)
+        named = tuple(shelf for shelf in shelves if self.queue in _names(shelf.partition(".")[2]))
         if not named:
             raise ValueError(f"no such queue: {self.queue} (there are {', '.join(shelves)})")
         return named
@@ -47,6 +46,11 @@ class Selection:
             and (self.older_than is None or (age is not None and age >= self.older_than))
             and (self.newer_than is None or (age is not None and age <= self.newer_than))
         )
+
+
+def _names(source: str) -> tuple[str, ...]:
+    """By all of these a work queue's letters can be asked for."""
+    return source, topology.dead_letter_queue(source), topology.archive_queue(source)
 
 
 def age_of(text: str) -> timedelta:
