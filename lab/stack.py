@@ -170,7 +170,9 @@ class Stack:
 def official_pulumi() -> bool:
     """Whether Pulumi is installed with its own Kubernetes plugin; it is then used instead of the lab's stand-ins."""
     plugins = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
-    return shutil.which("pulumi") is not None and any(plugins.glob("resource-kubernetes-v*"))
+    found = plugins.glob("resource-kubernetes-v*/pulumi-resource-kubernetes")
+    # In a shell that has sourced a lab's environment, that lab's engine and stand-in (a link) would be found.
+    return shutil.which("pulumi") is not None and not all(plugin.is_symlink() for plugin in found)
 
 
 def link_programs(programs: Mapping[str, Path], into: Path) -> None:

@@ -86,9 +86,13 @@ class Connection(HttpToolsProtocol):
         elif self._refusal is None:
             self._watch()
 
+    def _is_answering(self) -> bool:
+        """Whether the last request that came is still without its whole answer."""
+        return self.cycle is not None and not self.cycle.response_complete
+
     def _watch(self) -> None:
         """Bounds what the client does next."""
-        if self.cycle is not None and self.cycle.more_body and self.cycle.body:
+        if self._is_answering() and self.cycle.more_body and self.cycle.body:
             # Until the app asks for it.
             self.flow.pause_reading()
         if not self._raw_bytes:
@@ -132,7 +136,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._refusal is not None and self.cycle.response_complete:
+        if self._refusal is not None and not self._is_answering():
             self._send_refusal(self._refusal)
 
     def send_400_response(self, msg: str) -> None:
@@ -147,7 +151,7 @@ class Connection(HttpToolsProtocol):
         """Answers with ``problem`` after the requests that came before, and closes the connection."""
         self._refusal = problem
         self._stop_head_timer()
-        if self.cycle is None or self.cycle.response_complete:
+        if not self._is_answering():
             self._send_refusal(problem)
         elif not self.cycle.more_body:
             # The last request is whole: it is answered first.
@@ -187,7 +191,7 @@ class Connection(HttpToolsProtocol):
             self._head_timer = None
 
     def _on_slow_head(self) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._is_answering():
             # Reading may be paused until the answer is out, so that it is not the client who is slow.
             self._start_head_timer()
         elif self._raw_bytes:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import httpx
 
@@ -134,13 +133,6 @@ class Broker:
 
     def purge(self, queue: str) -> None:
         self.http.delete(f"/api/queues/{self.vhost}/{queue}/contents").raise_for_status()
-
-    def cut(self, user: str) -> int:
-        """Closes all connections of a user; how many there were."""
-        names = [item["name"] for item in self.everywhere("connections") if item["user"] == user]
-        for name in names:
-            self.http.delete(f"/api/connections/{quote(name, safe='')}", headers={"X-Reason": "test"})
-        return len(names)
 
     @contextmanager
     def unbound(self, exchange: str, queue: str, key: str = "") -> Iterator[None]:

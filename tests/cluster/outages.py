@@ -147,9 +147,15 @@ class Lab:
         statuses = [item for pod in self.shell.pods("scan", component) for item in pod["status"]["containerStatuses"]]
         return sum(item["restartCount"] for item in statuses)
 
-    def user_of(self, service: str) -> str:
-        """The service's user on the broker."""
-        return self.shell.secret("scan", f"{service}-user-credentials")["username"]
+    def cut_off(self, service: str) -> None:
+        """The broker closes all connections of a service; its messages in hand are delivered again."""
+        user = self.shell.secret("scan", f"{service}-user-credentials")["username"]
+        self._rabbitmqctl("close_all_user_connections", user, "a test")
+
+    def logs(self, component: str) -> str:
+        """What its pods have said so far."""
+        names = [pod["metadata"]["name"] for pod in self.shell.pods("scan", component)]
+        return "".join(self.shell.kubectl("logs", name, "--namespace=scan") for name in names)
 
     @contextmanager
     def disk_alarm(self) -> Iterator[None]:

@@ -104,9 +104,12 @@ def test_workers_limit_what_they_hold_per_consumer(broker: Broker) -> None:
 def test_publishers_confirm(broker: Broker, shell: Shell, scans: Scans, model: Model) -> None:
     scans.finish(scans.submit_url("https://photos.example.com/can.jpg"))  # the relay connects with its first publish
     api = shell.secret("scan", "scan-api-user-credentials")["username"]
-    channels = wait_for(
-        "the relay's channel", lambda: [item for item in broker.everywhere("channels") if item["user"] == api]
-    )
+
+    def publishing() -> list[dict[str, Any]]:
+        channels = [item for item in broker.everywhere("channels") if item["user"] == api]
+        return [channel for channel in channels if not channel["consumer_count"]]
+
+    channels = wait_for("the relay's channel", publishing)
     assert all(channel["confirm"] for channel in channels), "a publish without confirm can vanish"
 
 

@@ -139,22 +139,24 @@ def test_a_disk_alarm_exactly_then_loses_no_scan(
 
 @pytest.mark.parametrize("point", BLOCKED, ids=BLOCKED.values())
 def test_connections_cut_exactly_then_lose_no_scan(
-    point: str, scans: Scans, model: Model, lab: Lab, state: redis.Redis, broker: Broker
+    point: str, scans: Scans, model: Model, lab: Lab, state: redis.Redis
 ) -> None:
     with stopped_at(point, scans, model, state) as task_id:
-        assert broker.cut(lab.user_of(WORKER)) > 0
+        lab.cut_off(WORKER)
         go_on(state, task_id)
 
 
 def test_a_message_delivered_again_while_its_first_copy_still_runs_gives_one_result(
-    scans: Scans, model: Model, lab: Lab, state: redis.Redis, broker: Broker
+    scans: Scans, model: Model, lab: Lab, state: redis.Redis
 ) -> None:
     address = struck("none")
     with model.set(vision_seconds=6.0):
         task_id = scans.submit_url(address)
         wait_for("the model call", lambda: scans.status(task_id)["status"] == "processing")
-        assert broker.cut(lab.user_of(WORKER)) > 0
+        lab.cut_off(WORKER)
         assert_whole(scans, state, task_id, follow(scans, task_id))
+    copies = [line for line in lab.logs(WORKER).splitlines() if task_id in line and "another copy" in line]
+    assert copies, "there never were two copies at once"
     assert model.counters()["counters"]["markers"][marker_of(address)] == {"waste_classification": 1}
 
 

@@ -348,3 +348,13 @@ def test_a_client_that_reads_nothing_of_its_answer_is_forgotten(monkeypatch: pyt
         await client.gone()
 
     talk(talking)
+
+
+def test_little_of_a_body_is_kept_before_anybody_asks_for_it() -> None:
+    async def talking(client: Client) -> None:
+        client.writer.write(b"POST /slow HTTP/1.1\r\nContent-Length: 5000000\r\n\r\n" + bytes(5_000_000))
+        await asyncio.sleep(SLOW_SECONDS / 2)
+        [connection] = client.connections
+        assert 0 < len(connection.cycle.body) <= HEAD_BYTES, "a thousand such clients would fill the memory"
+
+    talk(talking)
