@@ -206,7 +206,8 @@ class Lab:
             return False
 
     def _is_consumed(self) -> bool:
-        return self._consumed() >= {task.queue for task in topology.SCAN_TASKS}
+        tasks = {task.queue for task in topology.TASKS}
+        return self._consumed() >= tasks | {topology.SAVE_OWNERSHIP, topology.SAVE_CHARACTER}
 
     def _is_any_consumed(self) -> bool:
         return bool(self._consumed() & {task.queue for task in topology.SCAN_TASKS})
