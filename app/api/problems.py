@@ -139,5 +139,6 @@ def _invalid(error: RequestValidationError) -> JSONResponse:
     # A header is part of how the request is put together, a field part of what it says.
     is_about_headers = all(item.location.startswith("header.") for item in errors)
     status = HTTPStatus.BAD_REQUEST if is_about_headers else HTTPStatus.UNPROCESSABLE_ENTITY
-    detail = "; ".join(f"{item.location}: {item.message}" for item in errors)
+    wrong = "; ".join(f"{item.location}: {item.message}" for item in errors)
+    detail = f"The request is not as it must be: {wrong}."
     return problem_response(Problem(status, "invalid-request", detail), errors=errors)
