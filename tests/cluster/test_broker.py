@@ -93,7 +93,8 @@ def test_every_custom_resource_is_ready(kind: str, shell: Shell) -> None:
 
 def test_workers_limit_what_they_hold_per_consumer(broker: Broker) -> None:
     consumers = wait_for("consumers of the work queues", lambda: broker.in_vhost("consumers"))
-    for queue in (task.queue for task in topology.SCAN_TASKS):
+    savers = (topology.SAVE_OWNERSHIP, topology.SAVE_CHARACTER)
+    for queue in (*(task.queue for task in topology.TASKS), *savers):
         held = [item["prefetch_count"] for item in consumers if item["queue"]["name"] == queue]
         assert held, f"nobody consumes {queue}"
         assert all(count > 0 for count in held), "an unlimited consumer takes the whole backlog into its memory"
@@ -115,7 +116,7 @@ def test_publishers_confirm(broker: Broker, shell: Shell, scans: Scans, model: M
 
 def test_celery_never_met_a_refusal(shell: Shell) -> None:
     refusals = re.compile(r"NOT_IMPLEMENTED|PRECONDITION_FAILED|ACCESS_REFUSED")
-    for component in ("scan-worker", "scan-api"):
+    for component in ("scan-worker", "scan-api", "reward-worker", "celery-beat"):
         for pod in shell.pods("scan", component):
             log = shell.kubectl("logs", pod["metadata"]["name"], "--namespace=scan")
             assert not refusals.findall(log), f"{component} met 540, 406 or 403"

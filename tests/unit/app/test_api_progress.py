@@ -1,6 +1,7 @@
 """Following a scan, and what else the API serves."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,6 +57,23 @@ def test_a_stream_tells_the_present_state_and_ends_with_the_scan(api: Api, seen:
 def test_a_stream_tells_nothing_that_its_client_has_seen(api: Api) -> None:
     api.scans.records[TASK] = DONE
     assert not events(api.client.get(f"/task/{TASK}/events", headers={"Last-Event-ID": "8"}).text)
+
+
+def test_a_change_while_its_stream_is_opened_is_told_once(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAM_SECONDS", "1")
+    api: Api = request.getfixturevalue("api")
+    before = replace(DONE, version=7, status=Status.PROCESSING, result=None)
+
+    async def look(_: str) -> Record:
+        for version, status in ((7, "processing"), (8, "completed")):
+            api.hub._pass_on(f"{TASK} {version} {status} {{}}".encode())
+        return before
+
+    monkeypatch.setattr(api.scans, "read", look)
+    told = events(api.client.get(f"/task/{TASK}/events").text)
+    assert [event["id"] for event in told] == ["7", "8"], "the client would wait for the end of a scan that has ended"
 
 
 def test_too_many_streams_are_sent_away(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

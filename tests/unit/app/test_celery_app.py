@@ -1,8 +1,11 @@
 """Celery's configuration against the topology that it is computed from."""
 
 from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from celery.worker.consumer.tasks import Tasks
 
 from app import topology
 from app.celery_app import create_celery
@@ -23,6 +26,25 @@ def test_each_task_goes_to_its_queue_by_exchange_and_key(celery: ConfirmingCeler
         route = celery.amqp.router.route({}, task.name)
         assert bound[route["exchange"], route["routing_key"]] == task.queue
         assert "queue" not in route, "Celery would publish to the default exchange, past the alternate exchange"
+
+
+def test_an_exchange_that_a_publish_names_wins_over_its_tasks_route(celery: ConfirmingCelery) -> None:
+    for task in topology.TASKS:
+        given = {"exchange": task.ladder[0].name, "routing_key": task.queue}
+        route = celery.amqp.router.route(given, task.name)
+        assert (route["exchange"], route["routing_key"]) == (task.ladder[0].name, task.queue), "no retry would wait"
+
+
+def test_a_worker_limits_what_it_holds_by_consumer_and_not_by_channel(celery: ConfirmingCelery) -> None:
+    transport = celery.connection_for_read().transport
+    broker: Any = SimpleNamespace(server_properties={"product": "RabbitMQ", "version": "4.0.5"})
+    connection = SimpleNamespace(
+        transport=transport, qos_semantics_matches_spec=transport.qos_semantics_matches_spec(broker)
+    )
+    consumer = SimpleNamespace(app=celery, connection=connection)
+    assert Tasks.qos_global(None, consumer) is False, (
+        "quorum queues refuse it (540), and the worker reconnects for ever"
+    )
 
 
 def test_celery_declares_nothing(celery: ConfirmingCelery) -> None:

@@ -65,6 +65,7 @@ class Subscription:
 
     def __init__(self) -> None:
         self.steps: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.subscribed = 0
 
     def pubsub(self) -> "Subscription":
         return self
@@ -74,7 +75,8 @@ class Subscription:
 
     async def __aexit__(self, *_: object) -> None: ...
 
-    async def subscribe(self, _: str) -> None: ...
+    async def subscribe(self, _: str) -> None:
+        self.subscribed += 1
 
     async def listen(self) -> AsyncIterator[dict[str, Any]]:
         while True:
@@ -98,6 +100,24 @@ def test_a_stream_that_came_before_the_subscription_ends_and_later_ones_go_on() 
     ended, told = asyncio.run(act())
     assert ended == [None], "it may have missed the scan's end, and would wait for it until its time is up"
     assert told == [2]
+
+
+def test_all_streams_share_one_subscription() -> None:
+    async def act() -> tuple[int, list[list[int | None]]]:
+        redis: Any = Subscription()
+        one = Hub(redis, streams_max=100)
+        running = asyncio.create_task(one.run())
+        await asyncio.sleep(0)
+        watches = [one.watch(f"scan-{number}") for number in range(50)]
+        for number in range(50):
+            redis.steps.put_nowait({"type": "message", "data": f"scan-{number} 2 completed {{}}".encode()})
+        heard = [await all_of(watch) for watch in watches]
+        running.cancel()
+        return redis.subscribed, heard
+
+    subscribed, heard = asyncio.run(act())
+    assert subscribed == 1, "each client would cost Redis a connection"
+    assert heard == [[2]] * 50
 
 
 def test_a_hub_that_closes_ends_its_streams_and_later_ones() -> None:

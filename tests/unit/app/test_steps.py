@@ -1,9 +1,11 @@
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from app import rules
+from app import rules, topology
+from app.api import dead_letters
 from app.character.rewards import Classification
 from app.model import ModelRejected, ModelUnavailable
 from app.state.reasons import Reason
@@ -14,6 +16,7 @@ from app.steps.reward_order import read_order
 from app.steps.rule import Rule
 from app.steps.step import StepFailed
 from app.steps.vision import Vision
+from app.worker import scan
 from tests.unit.app.conftest import FakeModel, FakeSteps
 
 TASK = "3f2b8f9e-8f0a-4a53-9f4e-0d6b6c1a2b3c"
@@ -29,6 +32,16 @@ def vision(*answers: Any) -> Vision:
 
 def answer(*answers: Any) -> Answer:
     return Answer(model=FakeModel(*answers), model_name="mouth", find=rules.find)
+
+
+def test_every_link_of_the_chain_has_a_step_and_its_dead_letters_name_the_same_one() -> None:
+    settings: Any = SimpleNamespace(model_vision="eyes", model_answer="mouth")
+    model: Any = FakeModel()
+    steps = scan._steps(settings, model)
+    assert list(steps) == list(topology.SCAN_TASKS), "the worker would dead-letter each message of the others"
+    assert {task.queue: step.step for task, step in steps.items()} == dead_letters._STEPS
+    handing_over = [task for task, step in steps.items() if step.hands_over_output]
+    assert handing_over == [topology.SCAN_TASKS[-1]], "the reward's message would not say what it is for"
 
 
 def test_vision_shows_what_it_saw_as_the_partial_result() -> None:

@@ -93,6 +93,11 @@ def test_no_publish_vanishes_for_want_of_a_binding() -> None:
     assert not without, f"the broker confirms and drops what {without} cannot route"
 
 
+def test_no_two_services_take_from_one_queue() -> None:
+    taken = [queue for service in topology.SERVICES for queue in service.consumes]
+    assert len(taken) == len(set(taken)), "one service's slow messages would hold up the other's"
+
+
 def test_every_binding_joins_what_exists() -> None:
     exchanges = {exchange.name for exchange in topology.EXCHANGES}
     for binding in topology.BINDINGS:

@@ -22,6 +22,12 @@ def test_a_definition_comes_before_the_operator_and_the_operator_before_its_obje
     assert "rabbitmq-cluster-operator" in names(built.needed_by(cluster), "Deployment")
 
 
+def namespaced(resources: list[Made], kind: str) -> set[tuple[str, str]]:
+    """Namespace and name of each."""
+    found = [made.metadata for made in resources if re.fullmatch(f"kubernetes:.*:{kind}", made.type)]
+    return {(metadata["namespace"], metadata["name"]) for metadata in found}
+
+
 @pytest.mark.parametrize("kind", ["Vhost", "Exchange", "Queue", "Policy", "Binding", "User", "Permission"])
 def test_topology_objects_live_between_the_broker_and_the_topology_operator(kind: str, built: Recording) -> None:
     for made in built.of_kind(kind):
@@ -101,6 +107,28 @@ def test_rewards_are_asked_for_when_somebody_answers(built: Recording) -> None:
 def test_nothing_repairs_before_there_is_a_worker_for_it(built: Recording) -> None:
     needed = built.needed_by(built.one("Deployment", "celery-beat"))
     assert "reward-worker" in names(needed, "Deployment"), "its tasks would pile up"
+
+
+def test_a_pod_comes_after_the_account_that_it_runs_as(built: Recording) -> None:
+    for made in (made for kind in ("Deployment", "StatefulSet", "Job") for made in built.of_kind(kind)):
+        accounts = namespaced(built.needed_by(made), "ServiceAccount")
+        account = made.spec["template"]["spec"]["serviceAccountName"]
+        assert (made.metadata["namespace"], account) in accounts, f"no pod of {made.name} could be made"
+
+
+def test_a_name_that_a_pod_is_told_is_there_before_anybody_asks_for_it(built: Recording) -> None:
+    told = 0
+    for made in (made for kind in ("Deployment", "Job") for made in built.of_kind(kind)):
+        needed = built.needed_by(made)
+        # The cluster operator makes the brokers' Service.
+        known = namespaced(needed, "Service") | namespaced(needed, "RabbitmqCluster")
+        for variable in made.spec["template"]["spec"]["containers"][0].get("env", ()):
+            if variable["name"].endswith("_HOST"):
+                name, namespace, suffix = variable["value"].split(".")
+                assert (namespace, name) in known, f"{made.name}: {variable['name']} is nobody, and DNS remembers that"
+                assert suffix == "svc"
+                told += 1
+    assert told > 10
 
 
 def test_everything_in_a_namespace_comes_after_the_namespace(built: Recording) -> None:

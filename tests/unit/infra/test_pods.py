@@ -147,6 +147,15 @@ def test_our_pods_stay_off_the_brokers_nodes(name: str, built: Recording) -> Non
     assert terms == [{"matchExpressions": [{"key": "domain", "operator": "NotIn", "values": ["data"]}]}]
 
 
+def test_no_pod_but_a_brokers_needs_a_node_of_one_kind(built: Recording) -> None:
+    for name, pod in pods(built):
+        affinity = pod.get("affinity", {}).get("nodeAffinity", {})
+        terms = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", {}).get("nodeSelectorTerms", [])
+        operators = {rule["operator"] for term in terms for rule in term["matchExpressions"]}
+        assert operators <= {"NotIn"}, f"{name} would wait for a node that may be tainted against it"
+        assert "nodeSelector" not in pod, f"{name} would wait for a node that may be tainted against it"
+
+
 def test_a_workload_selects_exactly_the_pods_that_it_makes(built: Recording) -> None:
     for kind in ("Deployment", "StatefulSet"):
         for made in built.of_kind(kind):

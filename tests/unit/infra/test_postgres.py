@@ -101,6 +101,10 @@ def test_reading_what_a_crash_has_left_is_no_reason_for_a_restart(built: Recordi
     assert probed["startupProbe"]["periodSeconds"] * probed["startupProbe"]["failureThreshold"] >= 600
 
 
+def test_nobody_reads_from_a_copy(built: Recording) -> None:
+    assert built.one("StatefulSet", *POSTGRES).spec["replicas"] == 1, "each pod would have tables of its own"
+
+
 def test_clients_get_an_address_that_outlives_the_pod(dev: Recording) -> None:
     assert "clusterIP" not in dev.one("Service", *POSTGRES).spec
     assert dev.one("StatefulSet", *POSTGRES).spec["serviceName"] == "postgres-headless"

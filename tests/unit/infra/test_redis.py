@@ -49,6 +49,12 @@ def test_another_password_replaces_the_pods_that_use_it(kind: str, name: str, de
     assert before != after, "the pods would go on with the old password until they fail"
 
 
+def test_nobody_reads_from_a_copy(built: Recording) -> None:
+    assert built.one("StatefulSet", *REDIS).spec["replicas"] == 1, (
+        "the Service would lead to copies that lag, take no writes, and hear of no change"
+    )
+
+
 def test_clients_get_an_address_that_outlives_the_pod(dev: Recording) -> None:
     assert "clusterIP" not in dev.one("Service", *REDIS).spec
     headless = dev.one("Service", "redis-headless", "redis")

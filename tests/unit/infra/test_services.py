@@ -84,6 +84,23 @@ def test_a_pod_gets_exactly_its_variables(name: str, built: Recording) -> None:
     assert set(env(built, name)) == ENVIRONMENTS[name], "a credential that it does not use is one that it can lose"
 
 
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_a_variable_comes_from_one_place(name: str, built: Recording) -> None:
+    names = [entry["name"] for entry in container(built, name)["env"]]
+    assert len(names) == len(set(names)), "which of two values holds depends on their order"
+    assert "envFrom" not in container(built, name), "a key in two of its sources is decided by their order"
+
+
+def test_all_that_use_the_tables_are_told_the_database_that_is_migrated(built: Recording) -> None:
+    def database(name: str) -> list[Any]:
+        return [env(built, name)[variable].get("value") for variable in sorted(POSTGRES)]
+
+    users = [name for name, variables in ENVIRONMENTS.items() if variables >= POSTGRES]
+    assert len(users) == 5
+    for name in users:
+        assert database(name) == database("character-migration"), f"{name} would find no tables"
+
+
 @pytest.mark.parametrize("name", READ_AS)
 def test_a_pod_reads_all_that_it_gets_and_gets_all_that_it_must_have(name: str) -> None:
     fields = READ_AS[name].model_fields
