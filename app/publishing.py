@@ -54,7 +54,14 @@ class ConfirmingCelery(Celery):
 
         def send(producer: Producer) -> Any:
             headers = (options.get("headers") or {}) | {PUBLISHED_AT: time.time()}
-            ours = {"headers": headers, "producer": producer, "retry": False, "confirm_timeout": CONFIRM_SECONDS}
+            ours = {
+                "headers": headers,
+                "producer": producer,
+                "retry": False,
+                "confirm_timeout": CONFIRM_SECONDS,
+                # Else each publish subscribes to a result that nobody reads.
+                "ignore_result": True,
+            }
             return send_task(name, args, kwargs, **options | ours)
 
         return self._published(name, send)

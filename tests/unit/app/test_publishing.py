@@ -93,7 +93,6 @@ def test_each_publish_waits_for_its_confirm_and_tells_its_time(
     assert set(options["headers"]) == {"other", PUBLISHED_AT}
 
 
-@pytest.mark.xfail(reason="send_task does not say that nobody waits for the result", strict=True)
 def test_a_publish_waits_for_no_result(celery: ConfirmingCelery, monkeypatch: pytest.MonkeyPatch) -> None:
     awaited: list[str] = []
     monkeypatch.setattr(celery.backend, "on_task_call", lambda _, task_id: awaited.append(task_id))
