@@ -2,8 +2,8 @@
 
 The token's signature, issuer and time are not checked here: the gateway's JWT filter stands before the external
 authorisation and lets no request through whose token does not pass. To check it twice would take its keys here and most
-of the time of a check. So this service must be reachable by the gateway alone, which is for the cluster to see to, and a
-gateway that forwards the payload in a header of its own must remove what clients send under that name.
+of the time of a check. So the cluster must let nobody but the gateway reach this service, and a gateway that forwards
+the payload in a header of its own must remove what clients send under that name.
 """
 
 import json
