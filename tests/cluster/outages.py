@@ -149,7 +149,8 @@ class Lab:
 
     def cut_off(self, service: str) -> None:
         """The broker closes all connections of a service; its messages in hand are delivered again."""
-        user = self.shell.secret("scan", f"{service}-user-credentials")["username"]
+        [namespace] = [one.namespace for one in topology.SERVICES if one.name == service]
+        user = self.shell.secret(namespace, f"{service}-user-credentials")["username"]
         self._rabbitmqctl("close_all_user_connections", user, "a test")
 
     def logs(self, component: str) -> str:

@@ -15,7 +15,7 @@ from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
 from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.cluster.clients import Broker, Json, Shell, wait_for
+from tests.cluster.clients import Json, Shell, wait_for
 from tests.cluster.outages import Lab
 from tests.cluster.rewards import scaled
 
@@ -120,9 +120,9 @@ def test_a_new_pod_knows_what_was_blocked_before(shell: Shell, jti: str) -> None
         assert all(pod.refuses(jti) for pod in fresh)
 
 
-def test_a_change_during_a_cut_is_there_after_it(shell: Shell, broker: Broker, pods: list[Pod], jti: str) -> None:
+def test_a_change_during_a_cut_is_there_after_it(shell: Shell, lab: Lab, pods: list[Pod], jti: str) -> None:
     with connected(shell) as now:
-        assert broker.cut(shell.secret("auth", "authz-user-credentials")["username"])
+        lab.cut_off("authz")
         authz(shell, "block", jti, "--until", in_an_hour())
         wait_for("all to refuse it", lambda: all(pod.refuses(jti) for pod in now), 10, 0.05)
 
