@@ -12,6 +12,24 @@ from tests.cluster.clients import Broker, Model, Scans, Shell, wait_for
 POLICY_KINDS = {ApplyTo.QUORUM_QUEUES: "quorum_queues", ApplyTo.EXCHANGES: "exchanges"}
 
 
+FANOUTS = {exchange for service in topology.SERVICES for exchange in service.listens}
+
+
+def is_anonymous(queue: str) -> bool:
+    """One of the queues by which a process listens to a fanout exchange."""
+    return any(re.fullmatch(rf"{re.escape(exchange)}\.[0-9a-f-]{{36}}", queue) for exchange in FANOUTS)
+
+
+def named(queues: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [queue for queue in ours(queues) if not is_anonymous(queue["name"])]
+
+
+def test_every_process_that_listens_has_a_queue_of_its_own(broker: Broker) -> None:
+    queues = [queue for queue in ours(broker.in_vhost("queues")) if is_anonymous(queue["name"])]
+    assert {queue["name"].rpartition(".")[0] for queue in queues} == FANOUTS
+    assert all(queue["exclusive"] and not queue["durable"] for queue in queues), "what is left of it would fill up"
+
+
 def ours(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Without what RabbitMQ itself makes in every vhost."""
     return [item for item in items if item["name"] and not item["name"].startswith("amq.")]
@@ -20,7 +38,7 @@ def ours(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_the_queues_are_exactly_those_of_the_topology(broker: Broker) -> None:
     found = {
         queue["name"]: (queue["type"], queue["durable"], queue["arguments"], queue["policy"])
-        for queue in ours(broker.in_vhost("queues"))
+        for queue in named(broker.in_vhost("queues"))
     }
     assert found == {queue.name: ("quorum", True, {"x-queue-type": "quorum"}, queue.name) for queue in topology.QUEUES}
 
@@ -29,7 +47,7 @@ def test_the_effective_policy_of_each_queue_is_the_one_written_for_it(broker: Br
     wanted = {
         policy.name: policy.definition for policy in topology.POLICIES if policy.apply_to is ApplyTo.QUORUM_QUEUES
     }
-    found = {queue["name"]: queue["effective_policy_definition"] for queue in ours(broker.in_vhost("queues"))}
+    found = {queue["name"]: queue["effective_policy_definition"] for queue in named(broker.in_vhost("queues"))}
     assert found == wanted
 
 
@@ -53,7 +71,7 @@ def test_the_exchanges_are_exactly_those_of_the_topology(broker: Broker) -> None
 
 def test_the_bindings_are_exactly_those_of_the_topology(broker: Broker) -> None:
     bindings = [
-        item for item in broker.in_vhost("bindings") if item["source"]
+        item for item in broker.in_vhost("bindings") if item["source"] and not is_anonymous(item["destination"])
     ]  # each queue has one to the default exchange
     found = {(item["source"], item["destination"], item["routing_key"]) for item in bindings}
     assert found == {(item.exchange, item.queue, item.routing_key) for item in topology.BINDINGS}
