@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -105,7 +105,7 @@ class Lab:
         """The pods of a Deployment run with other values of these variables within the block."""
         before = self._env(deployment)
         try:
-            self._set_env(deployment, {name: value for name, value in values.items()})
+            self._set_env(deployment, values)
             yield
         finally:
             self._set_env(deployment, {name: before.get(name) for name in values})
@@ -115,7 +115,7 @@ class Lab:
         [container] = pod["containers"]
         return {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
 
-    def _set_env(self, deployment: str, values: dict[str, str | None]) -> None:
+    def _set_env(self, deployment: str, values: Mapping[str, str | None]) -> None:
         """None takes a variable away."""
         words = [f"{name}-" if value is None else f"{name}={value}" for name, value in values.items()]
         self.shell.kubectl("set", "env", f"deployment/{deployment}", "--namespace=scan", *words)

@@ -86,9 +86,11 @@ def test_a_worker_that_dies_at_any_point_of_a_step_only_delays_it(
 def test_a_worker_that_dies_during_the_model_call_only_delays_it(
     step: Step, scans: Scans, model: Model, lab: Lab, state: redis.Redis
 ) -> None:
+    point = f"{step}.{Point.BEGUN}"
     with model.set(vision_seconds=2.0, answer_seconds=2.0), lab.crashed_pods_replaced(WORKER):
-        task_id = scans.submit_url(struck(f"{step}.{Point.BEGUN}", Action.KILL_SOON))
+        task_id = scans.submit_url(struck(point, Action.KILL_SOON))
         assert_whole(scans, state, task_id, follow(scans, task_id))
+    assert int(state.get(f"fault-seen:{task_id}:{point}") or 0) == 2, "no worker was lost during the call"
 
 
 def test_a_relay_that_dies_between_confirm_and_acknowledgement_publishes_twice_and_nothing_is_done_twice(

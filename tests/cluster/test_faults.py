@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
+from app.faults import KILLED
 from tests.cluster.clients import Broker, Json, Model, Scans, Shell, wait_for
 from tests.cluster.processes import in_control_group, kill
-
-KILLED = 128 + 9
-"""The exit code of a container that SIGKILL has ended."""
 
 
 def was_killed(pod: Json) -> bool:
