@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
@@ -19,9 +20,10 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import topology
-from tests.cluster.clients import ROOT, Model, Shell
+from tests.cluster.clients import ROOT, Model, Scans, Shell, wait_for
 from tests.cluster.environment import lab_stack
 from tests.cluster.load import CONNECTIONS, at_rate, percentile
+from tests.cluster.rewards import FLUSH_SECONDS, Arrivals, Rows, inserts, rows_per_insert, submit
 
 RESULTS = ROOT / ".lab" / "bench.json"
 PHOTO = ROOT / "tests" / "data" / "pet-bottle.jpg"
@@ -117,6 +119,28 @@ def burst() -> Iterator[Figure]:
     yield Figure("burst: time to the last", seconds, "s", "", note)
 
 
+def rewards() -> Iterator[Figure]:
+    """20 scans a second for 20 s, each of which earns something: how late it stands in PostgreSQL."""
+    vision, answer, count, per_second = 0.5, 1.0, 400, 20
+    shell = lab_stack().shell
+    rows = Rows(shell, f"bench-{uuid.uuid4().hex[:12]}")
+    before = inserts(shell)
+    with (
+        httpx.Client(base_url=shell.environment["API_URL"], timeout=30) as http,
+        lab_model(shell).set(vision_seconds=vision, answer_seconds=answer),
+        Arrivals(shell, rows) as arrivals,
+    ):
+        submit(Scans(http), rows, count, per_second)
+        wait_for("all rows", lambda: len(rows.copies) == len(rows.ownerships) == count, 120, every_seconds=1)
+    note = f"{per_second} scans/s, {count} scans, each with a reward"
+    late = [seconds - vision - answer for seconds in arrivals.seconds(per_second)]
+    goal = f"≤ {FLUSH_SECONDS + 1} s"
+    yield Figure("POST → rows minus model, p50", statistics.median(late), "s", "", note)
+    yield Figure("POST → rows minus model, p95", percentile(late, 0.95), "s", goal, note)
+    for saver, per_statement in rows_per_insert(before, inserts(shell)).items():
+        yield Figure(f"rows per INSERT, {saver[1]}", per_statement, "rows", "", note)
+
+
 async def load(*, count: int, per_second: float) -> list[Scan]:
     """Posts photos at a rate and follows each scan by its event stream."""
     photo = PHOTO.read_bytes()
@@ -167,9 +191,10 @@ FIGURES: dict[str, Callable[[], Iterator[Figure]]] = {
     "program": program,
     "steady": steady,
     "burst": burst,
+    "rewards": rewards,
     "cold-up": cold_up,
 }
-BY_DEFAULT = ("warm-up", "program", "steady", "burst")
+BY_DEFAULT = ("warm-up", "program", "steady", "burst", "rewards")
 
 
 def main() -> None:

@@ -42,14 +42,17 @@ def query(shell: Shell, sql: str) -> str:
     return shell.kubectl("exec", "--namespace=postgres", "postgres-0", "--", *command).strip()
 
 
-def in_a_pod(*words: str) -> tuple[str, ...]:
+ANY_POD = f"deployment/{CHARACTER}"
+
+
+def in_a_pod(*words: str, pod: str = ANY_POD) -> tuple[str, ...]:
     """The command that runs Python in one of the service's pods."""
-    return ("kubectl", "exec", f"--namespace={CHARACTER}", f"deployment/{CHARACTER}", "--", "python", *words)
+    return ("kubectl", "exec", f"--namespace={CHARACTER}", pod, "--", "python", *words)
 
 
-def catalogue(shell: Shell, *words: str) -> list[Json]:
+def catalogue(shell: Shell, *words: str, pod: str = ANY_POD) -> list[Json]:
     """Runs the catalogue's command line in a pod; the rows that it has shown."""
-    said = shell(*in_a_pod("-m", "app.character.catalogue", *words, "--json")).stdout
+    said = shell(*in_a_pod("-m", "app.character.catalogue", *words, "--json", pod=pod)).stdout
     rows: list[Json] = json.loads(said)
     return rows
 

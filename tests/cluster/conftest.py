@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.cluster.clients import ROOT, Broker, Model, Scans, Shell, Stack
 from tests.cluster.environment import lab_stack, read_environment
 from tests.cluster.outages import Lab
 from tests.cluster.pages import PHONE, ScanPage, chromium
+from tests.cluster.rewards import Rows
 
 LAB = [sys.executable, "-m", "lab"]
 LAST = ("test_destroy.py", "test_lab.py")
@@ -91,6 +93,12 @@ def photos() -> list[Path]:
     found = sorted((ROOT / "tests" / "data").glob("*.jpg"))
     assert found, "the good photos are missing, see tests/data/draw.py"
     return found
+
+
+@pytest.fixture
+def rows(shell: Shell) -> Rows:
+    """Of users of the test's own."""
+    return Rows(shell, f"test-{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture

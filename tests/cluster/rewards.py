@@ -1,13 +1,16 @@
 """What the tests of rewards have in common: scans that earn something, the rows of it, and who keeps them."""
 
+import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import psycopg
 
 from tests.cluster.clients import Json, Scans, Shell, wait_for
-from tests.cluster.processes import kill, running
 
 Workload = tuple[str, str]
 """Namespace and Deployment; the component is named like it."""
@@ -54,6 +57,42 @@ class Rows:
     def _pairs(self, table: str, condition: str = "") -> list[str]:
         of_them = f"user_id LIKE '{self.prefix}-%' {condition} ORDER BY 1, 2"
         return query(self.shell, f"SELECT user_id, character_code FROM {table} WHERE {of_them}").split()
+
+
+@dataclass
+class Arrivals:
+    """Watches from the start of the block to its end when the users' rows are in both tables."""
+
+    shell: Shell
+    rows: Rows
+    _seen: dict[str, float] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        self._done = threading.Event()
+        self._watching = threading.Thread(target=self._watch)
+        self._began = time.monotonic()
+        self._watching.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._watching.join()
+
+    def seconds(self, per_second: float) -> list[float]:
+        """What each user waited whose scan was sent in its turn, at this rate from the start of the block."""
+        turns = {self.rows.user(position): position / per_second for position in range(len(self._seen))}
+        return [seen - self._began - turns[user] for user, seen in self._seen.items()]
+
+    def _watch(self) -> None:
+        both = "SELECT user_id FROM character_ownerships JOIN user_characters USING (user_id, character_code)"
+        password = self.shell.secret("postgres", "postgres")["password"]
+        host = self.shell.cluster_ip("postgres", "postgres")
+        database = {"host": host, "dbname": "character", "user": "postgres", "password": password}
+        with psycopg.connect(**database, autocommit=True) as connection:
+            while not self._done.wait(0.1):
+                found = connection.execute(f"{both} WHERE user_id LIKE %s", [f"{self.rows.prefix}-%"])
+                for (user,) in found:
+                    self._seen.setdefault(user, time.monotonic())
 
 
 def query(shell: Shell, sql: str) -> str:
@@ -109,9 +148,16 @@ def _scale(shell: Shell, workload: Workload, replicas: int) -> None:
     wait_for(f"{replicas} pods of {name}", are_there, 120)
 
 
-def kill_pods(shell: Shell, workload: Workload) -> None:
-    """SIGKILL for the process of each pod of a component."""
-    kill([pid for pod in shell.pods(*workload) for pid in running("python", pod["metadata"]["uid"])])
+def insist(scans: Scans, user: str) -> str:
+    """Sends a scan as a good client does: again under the same key, until it is accepted."""
+    headers = {"X-User-ID": user, "Idempotency-Key": uuid.uuid4().hex}
+
+    def task_id() -> str:
+        answer = scans.http.post("/classify/async", json={"image_url": CAN}, headers=headers)
+        assert answer.status_code in (202, 409, 503), answer.text
+        return str(answer.json().get("task_id", ""))
+
+    return wait_for("the scan to be accepted", task_id, 60)
 
 
 def restarts(shell: Shell, *workloads: Workload) -> int:
@@ -127,3 +173,17 @@ def metric(shell: Shell, workload: Workload, name: str, label: str = "") -> floa
     series = [line.rpartition(" ") for line in told.splitlines() if line.startswith((f"{name}{{", f"{name} "))]
     values: list[Any] = [value for key, _, value in series if label in key]
     return sum(map(float, values))
+
+
+Inserts = dict[Workload, tuple[float, float]]
+
+
+def inserts(shell: Shell) -> Inserts:
+    """How many INSERTs each batch worker has run so far, and of how many rows."""
+    rows = "saver_insert_rows"
+    savers = (OWNERSHIPS, COPIES)
+    return {saver: (metric(shell, saver, f"{rows}_count"), metric(shell, saver, f"{rows}_sum")) for saver in savers}
+
+
+def rows_per_insert(before: Inserts, after: Inserts) -> dict[Workload, float]:
+    return {saver: (rows - before[saver][1]) / (count - before[saver][0]) for saver, (count, rows) in after.items()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -66,14 +67,15 @@ def cut_off(pod: Json) -> Iterator[None]:
 
 def test_a_change_while_a_pod_was_cut_off_is_there_after_the_cut(shell: Shell, pods: list[Json], paper: Json) -> None:
     near, far = pods
+    change = partial(catalogue, shell, "change", paper["code"], "--dialog", pod=near["metadata"]["name"])
     with cut_off(far):
-        [changed] = catalogue(shell, "change", paper["code"], "--dialog", "끊긴 동안의 대사")
+        [changed] = change("끊긴 동안의 대사")
         wait_for("the other to know", lambda: catalogue_version(near) == changed["version"], IN_STEP_SECONDS)
         wait_for("the cut to be noticed", lambda: not catalogue_metric(far, "synced"), CUT_NOTICED_SECONDS)
-        [changed] = catalogue(shell, "change", paper["code"], "--dialog", "끊긴 것을 안 뒤의 대사")
+        [changed] = change("끊긴 것을 안 뒤의 대사")
         assert far["metadata"]["name"] in {pod["metadata"]["name"] for pod in shell.ready_pods(CHARACTER, CHARACTER)}
     wait_for("the cut pod to catch up", lambda: catalogue_version(far) == changed["version"], 30)
-    [changed] = catalogue(shell, "change", paper["code"], "--dialog", "그 다음 대사")
+    [changed] = change("그 다음 대사")
     wait_for("both to be in step again", lambda: catalogue_version(far) == changed["version"], IN_STEP_SECONDS)
 
 
