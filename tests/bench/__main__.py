@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import topology
 from tests.cluster.clients import ROOT, Model, Scans, Shell, wait_for
-from tests.cluster.environment import lab_stack
+from tests.cluster.environment import ENVIRONMENT, lab_stack
 from tests.cluster.load import CONNECTIONS, at_rate, percentile
 from tests.cluster.rewards import FLUSH_SECONDS, Arrivals, Rows, inserts, rows_per_insert, submit
 
@@ -194,6 +194,7 @@ FIGURES: dict[str, Callable[[], Iterator[Figure]]] = {
     "rewards": rewards,
     "cold-up": cold_up,
 }
+BRING_THE_LAB_UP = ("warm-up", "cold-up")
 BY_DEFAULT = ("warm-up", "program", "steady", "burst", "rewards")
 
 
@@ -204,6 +205,8 @@ def main() -> None:
     if unknown := set(chosen) - set(FIGURES):
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(FIGURES)}")
     for name in chosen:
+        if name not in BRING_THE_LAB_UP and not ENVIRONMENT.exists():
+            make("up")
         sys.stderr.write(f"measuring {name} …\n")
         for figure in FIGURES[name]():
             show(figure)

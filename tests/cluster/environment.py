@@ -5,12 +5,12 @@ import shlex
 
 from tests.cluster.clients import ROOT, Shell, Stack
 
-_ENVIRONMENT_FILE = ROOT / ".lab" / "env"
+ENVIRONMENT = ROOT / ".lab" / "env"
 
 
 def read_environment() -> dict[str, str]:
     """The variables that `.lab/env` exports."""
-    lines = (shlex.split(line) for line in _ENVIRONMENT_FILE.read_text().splitlines())
+    lines = (shlex.split(line) for line in ENVIRONMENT.read_text().splitlines())
     pairs = (words[1].partition("=") for words in lines if words[:1] == ["export"])
     return {name: os.path.expandvars(value) for name, _, value in pairs}
 
