@@ -11,6 +11,7 @@ from typing import Any, Self
 import psycopg
 
 from tests.cluster.clients import Json, Scans, Shell, wait_for
+from tests.cluster.processes import kill, running
 
 Workload = tuple[str, str]
 """Namespace and Deployment; the component is named like it."""
@@ -146,6 +147,11 @@ def _scale(shell: Shell, workload: Workload, replicas: int) -> None:
         return len(pods) == replicas == len(shell.ready_pods(namespace, name))
 
     wait_for(f"{replicas} pods of {name}", are_there, 120)
+
+
+def kill_pods(shell: Shell, workload: Workload, program: str = "python") -> None:
+    """SIGKILL for the process of each pod of a component."""
+    kill([pid for pod in shell.pods(*workload) for pid in running(program, pod["metadata"]["uid"])])
 
 
 def insist(scans: Scans, user: str) -> str:

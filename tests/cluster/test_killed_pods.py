@@ -5,8 +5,7 @@ import pytest
 from infra import namespaces
 from tests.cluster.clients import Model, Scans, Shell
 from tests.cluster.outages import BROKER_PROGRAM, REDIS_PROGRAM, Lab
-from tests.cluster.processes import kill, running
-from tests.cluster.rewards import Rows, Workload, assert_all_granted_once, insist
+from tests.cluster.rewards import Rows, Workload, assert_all_granted_once, insist, kill_pods
 
 SCANS = 20
 COMPONENT = "app.kubernetes.io/component"
@@ -44,6 +43,6 @@ def test_a_pod_that_is_killed_in_the_middle_of_work_loses_and_doubles_nothing(
 ) -> None:
     with lab.well_afterwards():
         tasks = [insist(scans, rows.user(position)) for position in range(SCANS)]
-        kill([pid for pod in shell.pods(*kind) for pid in running(PROGRAMS[kind], pod["metadata"]["uid"])])
+        kill_pods(shell, kind, PROGRAMS[kind])
         tasks += [insist(scans, rows.user(SCANS + position)) for position in range(SCANS)]
         assert_all_granted_once(scans, rows, tasks, 120)
