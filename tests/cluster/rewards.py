@@ -117,9 +117,14 @@ def submit(scans: Scans, rows: Rows, count: int, per_second: float = 20, first: 
     return tasks
 
 
-def assert_all_granted_once(scans: Scans, rows: Rows, tasks: list[str], timeout_seconds: float) -> None:
+def assert_granted(scans: Scans, tasks: list[str], timeout_seconds: float) -> None:
     ends = [scans.settle(task, timeout_seconds) for task in tasks]
     assert {reward_of(end)["status"] for end in ends} == {"granted"}
+
+
+def assert_all_granted_once(scans: Scans, rows: Rows, tasks: list[str], timeout_seconds: float) -> None:
+    """These are all the scans of the rows' users, each of which earns its user something."""
+    assert_granted(scans, tasks, timeout_seconds)
     wait_for("rows of all that was granted", lambda: rows.are_whole() and len(rows.granted) == len(tasks), 60)
     time.sleep(FLUSH_SECONDS + 1)
     assert rows.granted == rows.ownerships == rows.copies, "something was kept twice or lost"

@@ -5,7 +5,7 @@ import pytest
 from infra import namespaces
 from tests.cluster.clients import Model, Scans, Shell
 from tests.cluster.outages import BROKER_PROGRAM, REDIS_PROGRAM, Lab
-from tests.cluster.rewards import Rows, Workload, assert_all_granted_once, insist, kill_pods
+from tests.cluster.rewards import Rows, Workload, assert_all_granted_once, assert_granted, insist, kill_pods
 
 SCANS = 20
 COMPONENT = "app.kubernetes.io/component"
@@ -37,12 +37,18 @@ def test_every_kind_of_pod_is_killed_here(shell: Shell) -> None:
     assert kinds(shell) == set(PROGRAMS), "nobody knows what the death of such a pod does"
 
 
-@pytest.mark.parametrize("kind", PROGRAMS, ids=lambda kind: kind[1])
-def test_a_pod_that_is_killed_in_the_middle_of_work_loses_and_doubles_nothing(
-    kind: Workload, scans: Scans, model: Model, shell: Shell, lab: Lab, rows: Rows
+def test_pods_that_are_killed_in_the_middle_of_work_lose_and_double_nothing(
+    subtests: pytest.Subtests, scans: Scans, model: Model, shell: Shell, lab: Lab, rows: Rows
 ) -> None:
-    with lab.well_afterwards():
-        tasks = [insist(scans, rows.user(position)) for position in range(SCANS)]
-        kill_pods(shell, kind, PROGRAMS[kind])
-        tasks += [insist(scans, rows.user(SCANS + position)) for position in range(SCANS)]
-        assert_all_granted_once(scans, rows, tasks, 120)
+    tasks: list[str] = []
+
+    def submit() -> list[str]:
+        return [insist(scans, rows.user(len(tasks) + position)) for position in range(SCANS)]
+
+    for kind, program in PROGRAMS.items():
+        with subtests.test(kind[1]), lab.well_afterwards():
+            tasks += (before := submit())
+            kill_pods(shell, kind, program)
+            tasks += (after := submit())
+            assert_granted(scans, before + after, 120)
+    assert_all_granted_once(scans, rows, tasks, 120)
