@@ -124,12 +124,13 @@ def test_publishers_confirm(broker: Broker, shell: Shell, scans: Scans, model: M
     scans.finish(scans.submit_url("https://photos.example.com/can.jpg"))  # the relay connects with its first publish
     api = shell.secret("scan", "scan-api-user-credentials")["username"]
 
-    def publishing() -> list[dict[str, Any]]:
-        channels = [item for item in broker.everywhere("channels") if item["user"] == api]
-        return [channel for channel in channels if not channel["consumer_count"]]
+    def confirming() -> bool:
+        """The broker tells of a channel as it was opened, and of what it was told then a few seconds later."""
+        channels = [channel for channel in broker.everywhere("channels") if channel["user"] == api]
+        publishing = [channel for channel in channels if not channel["consumer_count"]]
+        return bool(publishing) and all(channel["confirm"] for channel in publishing)
 
-    channels = wait_for("the relay's channel", publishing)
-    assert all(channel["confirm"] for channel in channels), "a publish without confirm can vanish"
+    wait_for("confirms on each channel that publishes: without them a message can vanish", confirming, 30)
 
 
 def test_celery_never_met_a_refusal(shell: Shell) -> None:
