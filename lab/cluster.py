@@ -25,6 +25,7 @@ from lab.records import Record, run_directory
 from lab.teardown import remove_data
 
 _API_SECONDS = 90
+_ANSWER_SECONDS = 30
 _READY_SECONDS = 180
 _INOTIFY_INSTANCES = 8192
 """Kubelets and containerds of five nodes need more than the usual 128."""
@@ -70,16 +71,16 @@ class Cluster:
         commands += [repr(network.node_commands(node, self.nodes)) for node in self.nodes]
         return content_hash(*sources, *described, *commands)
 
-    def runs(self, record: Record) -> bool:
-        """Whether the recorded lab is this very cluster, alive in all its nodes and serving."""
+    def why_not(self, record: Record) -> str:
+        """Why the recorded lab cannot be kept; "" if it is this very cluster, alive in all its nodes and serving."""
         if (record.checkout, record.content) != (str(self.checkout.root), self.content):
-            return False
+            return "it was started from something else"
         try:
-            self._check_nodes()
-            probe(self._api_ready, self._pki.certificate("ca"))
-        except (LabError, NotReady):
-            return False
-        return True
+            # A machine that is busy answers late. Nobody's cluster is to be lost for that.
+            wait_until(self._check_api, _ANSWER_SECONDS, "the API server answers", every_seconds=0.5)
+        except LabError as error:
+            return str(error)
+        return ""
 
     def unpacked_images(self) -> Path:
         """The store that new nodes are given their images from."""

@@ -125,12 +125,13 @@ def make_room(checkout: Checkout, options: Options) -> None:
 def bring_up(cluster: Cluster, phases: Phases) -> None:
     """A cluster that is alive is kept and brought up to date; any other is replaced by a new one."""
     record = Record.load()
-    if record is not None and cluster.runs(record):
+    reason = cluster.why_not(record) if record else "there is none"
+    if not reason:
         with phases.phase("images to the nodes"):
             cluster.add_images()
     else:
         if record is not None:
-            say("the running lab was started from something else, or not all of it runs: starting anew")
+            say(f"the running lab cannot be kept, starting anew: {reason}")
             take_down(record)
         with phases.phase("images unpacked"):
             store = cluster.unpacked_images()
