@@ -1,8 +1,8 @@
 """Rewards: decided beside the answer, kept once, and never lost, whichever neighbour is away."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -32,7 +32,6 @@ from tests.cluster.rewards import (
 )
 
 OUTAGE_SECONDS = 120
-"""In all: half of it read-only, half of it away."""
 
 
 @pytest.fixture(scope="module")
@@ -124,17 +123,29 @@ def read_only_postgres(shell: Shell) -> Iterator[None]:
         query(shell, new_connections)
 
 
+@pytest.mark.parametrize("outage", [without_postgres, read_only_postgres])
 def test_rewards_and_events_wait_for_postgres_and_then_land_once(
-    hurried: None, scans: Scans, model: Model, shell: Shell, lab: Lab, rows: Rows
+    outage: Callable[[Shell], AbstractContextManager[None]],
+    hurried: None,
+    scans: Scans,
+    model: Model,
+    shell: Shell,
+    lab: Lab,
+    rows: Rows,
 ) -> None:
     tasks = submit(scans, rows, 20)
     before = restarts(shell, CHARACTER, OWNERSHIPS, COPIES)
-    with lab.well_afterwards():
-        for outage in (read_only_postgres, without_postgres):
-            with outage(shell):
-                tasks += submit(scans, rows, 20, first=len(tasks))
-                assert {scans.finish(task)["status"] for task in tasks} == {"completed"}
-                time.sleep(OUTAGE_SECONDS / 2)
-                now = restarts(shell, CHARACTER, OWNERSHIPS, COPIES)
-                assert now == before, "a pod was restarted for the database's sake"
+    with lab.well_afterwards(), outage(shell):
+        tasks += submit(scans, rows, 20, first=20)
+        assert {scans.finish(task)["status"] for task in tasks} == {"completed"}
+        time.sleep(OUTAGE_SECONDS)
+        assert restarts(shell, CHARACTER, OWNERSHIPS, COPIES) == before, "a pod was restarted for the database's sake"
     assert_all_granted_once(scans, rows, tasks, 120)
+
+
+def test_events_wait_for_the_broker_and_then_land_once(scans: Scans, model: Model, lab: Lab, rows: Rows) -> None:
+    tasks = submit(scans, rows, 20)
+    with lab.without_broker():
+        tasks += submit(scans, rows, 20, first=20)
+        time.sleep(OUTAGE_SECONDS)
+    assert_all_granted_once(scans, rows, tasks, 180)
