@@ -125,8 +125,8 @@ def make_room(checkout: Checkout, options: Options) -> None:
 def bring_up(cluster: Cluster, phases: Phases) -> None:
     """A cluster that is alive is kept and brought up to date; any other is replaced by a new one."""
     record = Record.load()
-    reason = cluster.why_not(record) if record else "there is none"
-    if not reason:
+    reason = cluster.why_not(record) if record else ""
+    if record and not reason:
         with phases.phase("images to the nodes"):
             cluster.add_images()
     else:
