@@ -1,6 +1,9 @@
 """Asks the Character service. One client serves all threads of a process."""
 
 import json
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -52,12 +55,30 @@ _OPTIONS = (
 )
 
 
+_UNREACHED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+_FAILING_SECONDS = 5.0
+"""A connection that fails at this age is replaced. After an outage of a minute and more gRPC keeps to addresses of pods
+that are gone, because it looks for new ones ever more rarely, up to two minutes apart; a new connection asks at once.
+"""
+
+
 class CharacterUnavailable(Exception):
     """There is no answer now. The same question may be asked again: it is decided once."""
 
 
 class CharacterRefused(Exception):
     """The question is wrong and will always be."""
+
+
+class _Connection:
+    """A channel, with what is called over it, and when it began on the monotonic clock."""
+
+    def __init__(self, target: str) -> None:
+        self.begun = time.monotonic()
+        self.channel = grpc.insecure_channel(target, options=_OPTIONS)
+        self.character = character_pb2_grpc.CharacterServiceStub(self.channel)
+        self.health = health_pb2_grpc.HealthStub(self.channel)
 
 
 class CharacterClient:
@@ -67,10 +88,11 @@ class CharacterClient:
     """
 
     def __init__(self, host: str, port: int, *, timeout_seconds: float) -> None:
-        self._channel = grpc.insecure_channel(f"dns:///{host}:{port}", options=_OPTIONS)
-        self._stub = character_pb2_grpc.CharacterServiceStub(self._channel)
-        self._health = health_pb2_grpc.HealthStub(self._channel)
+        self._target = f"dns:///{host}:{port}"
         self._timeout_seconds = timeout_seconds
+        self._renewal = threading.Lock()
+        self._connection = _Connection(self._target)
+        self._former: _Connection | None = None
 
     def grant_reward(
         self, *, task_id: str, user_id: str, classification: Classification, has_rules: bool, insufficient: bool
@@ -88,7 +110,7 @@ class CharacterClient:
             insufficient=insufficient,
         )
         try:
-            answer = self._stub.GrantReward(request, timeout=self._timeout_seconds, wait_for_ready=False)
+            answer = self._call(lambda connection: connection.character.GrantReward, request)
         except grpc.RpcError as error:
             raise _translated(error) from error
         return read_reward(answer)
@@ -97,13 +119,34 @@ class CharacterClient:
         """Whether a pod that is asked now could decide and keep its decision. False when none answers."""
         question = health_pb2.HealthCheckRequest(service=SERVICE)
         try:
-            answer = self._health.Check(question, timeout=self._timeout_seconds, wait_for_ready=False)
+            answer = self._call(lambda connection: connection.health.Check, question)
         except grpc.RpcError:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
     def close(self) -> None:
-        self._channel.close()
+        for connection in (self._connection, self._former):
+            if connection is not None:
+                connection.channel.close()
+
+    def _call(self, method: Callable[[_Connection], Any], request: Any) -> Any:
+        connection = self._connection
+        try:
+            return method(connection)(request, timeout=self._timeout_seconds, wait_for_ready=False)
+        except grpc.RpcError as error:
+            if error.code() in _UNREACHED:
+                self._replace(connection)
+            raise
+
+    def _replace(self, failing: _Connection) -> None:
+        """The next call has a new connection. Calls over the former one are left alone until their time is over."""
+        with self._renewal:
+            age_seconds = time.monotonic() - failing.begun
+            if self._connection is not failing or age_seconds < max(_FAILING_SECONDS, self._timeout_seconds):
+                return
+            if self._former is not None:
+                self._former.channel.close()
+            self._former, self._connection = failing, _Connection(self._target)
 
 
 def _translated(error: Any) -> CharacterUnavailable | CharacterRefused:

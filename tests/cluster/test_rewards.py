@@ -70,6 +70,8 @@ def test_what_nobody_could_recognise_earns_nothing(scans: Scans, model: Model, s
 def test_rewards_reach_their_rows_in_time_at_twenty_a_second_and_in_batches(
     scans: Scans, model: Model, shell: Shell, rows: Rows
 ) -> None:
+    # Character may just have been away: who asks before the worker is connected again waits for a retry.
+    scans.settle(scans.submit_url(CAN, user="test-before"))
     before = inserts(shell)
     times = model.counters()
     with Arrivals(shell, rows) as arrivals:

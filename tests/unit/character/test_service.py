@@ -1,5 +1,6 @@
 """The service over a real channel, with decisions that need no database."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -182,6 +183,32 @@ def test_nobody_there_is_said_at_once_and_can_be_retried() -> None:
         Service(FakeDecisions(), health.HealthServicer(), client).ask()
     assert not client.is_serving()
     client.close()
+
+
+def test_a_connection_that_fails_is_replaced_once_it_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """gRPC looks for new addresses ever more rarely; after a long outage it would go on asking pods that are gone."""
+    begun: list[str] = []
+    connect, now = grpc.insecure_channel, [1000.0]
+    monkeypatch.setattr(grpc, "insecure_channel", lambda target, **options: begun.append(target) or connect(target))
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    client = CharacterClient("127.0.0.1", 1, timeout_seconds=2)
+    assert not client.is_serving()
+    assert not client.is_serving()
+    assert len(begun) == 1, "a new connection for each call would find no pod more, and cost more"
+    for renewals in (1, 2, 3):
+        now[0] += 6
+        assert not client.is_serving()
+        assert len(begun) == 1 + renewals
+    client.close()
+
+
+def test_a_refusal_keeps_its_connection(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.ask()
+    monkeypatch.setattr(grpc, "insecure_channel", None)
+    now = time.monotonic() + 60
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with pytest.raises(CharacterRefused):
+        service.ask(user_id="not a name")
 
 
 def test_the_client_sees_what_the_health_service_says(service: Service) -> None:
