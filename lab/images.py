@@ -34,10 +34,11 @@ class DebianImage:
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramImage:
-    """Nothing but one of the lab's tools, at ``path`` in the image."""
+    """Nothing but a program of one of the lab's tools, at ``path``. Without ``program`` it is named like the tool."""
 
     name: str
     tool: str
+    program: str | None = None
     path: str
     config: ImageConfig
 
@@ -110,13 +111,15 @@ IMAGES: tuple[Image, ...] = (
     DockerfileImage(name="model", context="lab/model", base="model-base"),
     ProgramImage(
         name="cluster-operator",
-        tool="cluster-operator",
+        tool="operators",
+        program="cluster-operator",
         path="/manager",
         config=ImageConfig(entrypoint=("/manager",), user="1000:1000"),
     ),
     ProgramImage(
         name="topology-operator",
-        tool="messaging-topology-operator",
+        tool="operators",
+        program="messaging-topology-operator",
         path="/manager",
         config=ImageConfig(entrypoint=("/manager",), user="1000:1000"),
     ),
@@ -125,7 +128,8 @@ IMAGES: tuple[Image, ...] = (
     ),
     ProgramImage(
         name="local-path-provisioner",
-        tool="local-path-provisioner",
+        tool="operators",
+        program="local-path-provisioner",
         path="/usr/bin/local-path-provisioner",
         config=ImageConfig(entrypoint=("local-path-provisioner",), user="1000:1000"),
     ),
@@ -183,7 +187,9 @@ class ImageBuilder:
             case DebianImage():
                 return content_hash(image.files.recipe(), image.config.document(""))
             case ProgramImage():
-                return content_hash(self._tools.keys[image.tool], image.path, image.config.document(""))
+                return content_hash(
+                    self._tools.keys[image.tool], image.program or "", image.path, image.config.document("")
+                )
             case DockerfileImage():
                 return content_hash(self._root / image.context, self._keys[image.base])
 
@@ -217,6 +223,6 @@ class ImageBuilder:
             case DebianImage():
                 image.files.build(layer)
             case ProgramImage():
-                write_layer({image.path: self._tools.binary(image.tool)}, layer)
+                write_layer({image.path: self._tools.binary(image.tool, image.program)}, layer)
         write_archive(layer, image.config, name, archive)
         layer.unlink()

@@ -10,7 +10,7 @@ MODULES = {
     "cluster-operator": "github.com/rabbitmq/cluster-operator/v2",
     "messaging-topology-operator": "github.com/rabbitmq/messaging-topology-operator",
 }
-"""Tool → Go module whose sources hold the operator's kustomization."""
+"""Operator → Go module whose sources hold its kustomization."""
 
 _KUSTOMIZATION = "config/installation"
 
@@ -23,16 +23,16 @@ class Manifests:
     tools_folder: Path
     kubectl: Path
 
-    def rendered(self, tool: str) -> Path:
+    def rendered(self, operator: str) -> Path:
         """The file with an operator's objects."""
-        folder = self.tools_folder / tool
+        folder = self.tools_folder / "operators"
         key = content_hash(folder / "go.mod", folder / "go.sum", _KUSTOMIZATION)
 
         def build(directory: Path) -> None:
-            sources = _module_directory(folder, MODULES[tool])
+            sources = _module_directory(folder, MODULES[operator])
             (directory / "manifest.yml").write_text(run([self.kubectl, "kustomize", sources / _KUSTOMIZATION]))
 
-        return self.cache.ensure("manifests", f"{tool}-{key[:24]}", build) / "manifest.yml"
+        return self.cache.ensure("manifests", f"{operator}-{key[:24]}", build) / "manifest.yml"
 
 
 def _module_directory(folder: Path, module: str) -> Path:
