@@ -11,6 +11,7 @@ from tests.cluster.clients import Model, wait_for
 from tests.cluster.load import Load
 from tests.cluster.outages import API, Lab
 from tests.cluster.processes import frozen, kill, running
+from tests.cluster.rewards import Rows, assert_all_granted_once, submit
 
 API_PROGRAM = "python"
 PER_SECOND = 5
@@ -32,16 +33,22 @@ def assert_not_felt(load: Load) -> None:
     assert load.p99_seconds <= P99_SECONDS, f"clients felt the broker: p99 {load.p99_seconds:.3f} s"
 
 
-def test_two_minutes_without_a_broker_only_delay(lab: Lab, photo: Path, model: Model) -> None:
-    before, outage = 3, 120
+def test_two_minutes_without_a_broker_only_delay_scans_and_rewards(
+    lab: Lab, photo: Path, model: Model, rows: Rows
+) -> None:
+    before, outage, some = 3, 120, 20
     with Load(lab.scans, PER_SECOND, before + outage, photo) as load:
         time.sleep(before)
+        rewarded = submit(lab.scans, rows, some)
         with lab.without_broker():
+            rewarded += submit(lab.scans, rows, some, first=some)
             load.wait()
             waiting = lab.outbox_entries()
     assert_not_felt(load)
-    assert 0.9 * PER_SECOND * outage <= waiting <= len(load.posts), "the metric does not tell what waits"
+    sent_meanwhile, sent = 0.9 * PER_SECOND * outage + some, len(load.posts) + len(rewarded)
+    assert sent_meanwhile <= waiting <= sent, "the metric does not tell what waits"
     assert_only_delayed(load, lab, model)
+    assert_all_granted_once(lab.scans, rows, rewarded, 180)
 
 
 def test_a_frozen_broker_only_delays(lab: Lab, photo: Path, model: Model) -> None:

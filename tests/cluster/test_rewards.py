@@ -143,11 +143,3 @@ def test_rewards_and_events_wait_for_postgres_and_then_land_once(
         time.sleep(OUTAGE_SECONDS)
         assert restarts(shell, CHARACTER, OWNERSHIPS, COPIES) == before, "a pod was restarted for the database's sake"
     assert_all_granted_once(scans, rows, tasks, 120)
-
-
-def test_events_wait_for_the_broker_and_then_land_once(scans: Scans, model: Model, lab: Lab, rows: Rows) -> None:
-    tasks = submit(scans, rows, 20)
-    with lab.without_broker():
-        tasks += submit(scans, rows, 20, first=20)
-        time.sleep(OUTAGE_SECONDS)
-    assert_all_granted_once(scans, rows, tasks, 180)
