@@ -55,6 +55,6 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	@echo "installing the Python environment into $(VENV), under a minute ..."
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || apt-get install --yes --no-install-recommends python3-venv
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(RUN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	@$(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -47,8 +47,9 @@ _QUEUE_SECONDS = 60.0
 """What is left of a queue's letters after this time is for the next run."""
 
 _LOCK = "deadletters-replay"
-_LOCK_SECONDS = 60
-"""Extended before each batch. What a killed process leaves of it delays the next run by less than a minute."""
+_LOCK_SECONDS = 30
+"""Extended before each batch, which takes seconds even where confirms come late. What a killed process leaves of it
+delays the next run."""
 
 
 class Stopped(Exception):
