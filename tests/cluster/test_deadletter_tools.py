@@ -213,7 +213,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_replay_loses_nothing(
             replay(broker)
             return decided(shell, user) == count
 
-        # What a killed run leaves of its lock holds for half a minute.
+        # What a killed run leaves of its lock holds on for a while.
         wait_for("all decisions", are_decided, 180, every_seconds=5)
     wait_for("the dead letters to be gone", lambda: not broker.messages(DEAD_REWARD), 30)
 

@@ -1,6 +1,8 @@
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lab.layout import Checkout
 from lab.tools import ORDER, Tool, all_tools, go_directive, required_version, tool_lines
@@ -52,6 +54,14 @@ def test_kubernetes_is_told_its_version() -> None:
     flags = Tool("kubernetes", TOOLS / "kubernetes").linker_flags()
     assert "k8s.io/component-base/version.gitVersion=v1." in flags, "it would call itself v0.0.0-master"
     assert "version.gitMajor=1" in flags
+
+
+def test_the_name_server_has_the_plugins_that_its_corefile_names_and_no_others() -> None:
+    manifests = yaml.safe_load_all((TOOLS.parent / "addons" / "coredns.yaml").read_text())
+    [corefile] = [one["data"]["Corefile"] for one in manifests if one["kind"] == "ConfigMap"]
+    named = set(re.findall(r"^ {4}([a-z]\w*)", corefile, re.MULTILINE))
+    built = set(re.findall(r"coredns/plugin/(\w+)", (TOOLS / "coredns" / "main.go").read_text()))
+    assert named == built
 
 
 def test_another_compiler_gives_another_key(tmp_path: Path) -> None:
