@@ -3,6 +3,9 @@
 The order is what makes it right: the queue is bound first, then the source is loaded, then the messages that have
 gathered in the queue meanwhile are applied. A change is published after it is in the source, so it is either loaded or
 comes as a message, or both: which of two states is newer is for ``apply`` to see. Every new connection begins anew.
+
+A connection can outlive its queue. While brokers do not see each other, each side deletes what belongs to connections
+of the other one; a consumer whose broker was cut off is not told, and would hear nothing for ever. So it looks.
 """
 
 import logging
@@ -32,6 +35,8 @@ Called while the load's result may already hold this change, or a newer one.
 _RETRY_SECONDS = 1.0
 _LOOK_SECONDS = 1.0
 """So often the loop goes round at least. Heartbeats want it about once a second."""
+_QUEUE_SECONDS = 5.0
+"""So often it looks whether the queue is still there: one question to the broker."""
 
 
 def _nothing() -> None:
@@ -69,6 +74,7 @@ class FanoutListener:
         self._is_stale = True
         self._is_loading = False
         self._loaded_at = 0.0
+        self._looked_at = 0.0
         self._last_beat = time.monotonic()
         self._last_complaint = ""
 
@@ -116,20 +122,27 @@ class FanoutListener:
             auto_delete=True,
         )(channel)
         queue.declare()
+        self._looked_at = time.monotonic()
         while not self._load_anew() and not self._stopping.is_set():
-            self._go_round(connection)
+            self._go_round(connection, queue)
         Consumer(channel, [queue], no_ack=True, on_message=self._on_message, auto_declare=False).consume()
         while not self._stopping.is_set():
-            self._go_round(connection)
+            self._go_round(connection, queue)
             if self._is_stale or time.monotonic() - self._loaded_at > self._refresh_seconds:
                 self._load_anew()
 
-    def _go_round(self, connection: Connection) -> None:
-        """Deals with what has come, waiting a second for it. Before there is a consumer, these are heartbeats alone."""
+    def _go_round(self, connection: Connection, queue: Queue) -> None:
+        """Deals with what has come, waiting a second for it. Before there is a consumer, these are heartbeats alone.
+
+        Raises what the connection raises, and when the queue is gone.
+        """
         self._beat()
         with suppress(TimeoutError):
             connection.drain_events(timeout=_LOOK_SECONDS)
         connection.heartbeat_check()
+        if time.monotonic() - self._looked_at > _QUEUE_SECONDS:
+            queue.queue_declare(passive=True)
+            self._looked_at = time.monotonic()
 
     def _load_anew(self) -> bool:
         self._loaded_at = time.monotonic()

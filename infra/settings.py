@@ -91,8 +91,8 @@ class Rabbitmq:
     def __post_init__(self) -> None:
         if self.replicas < 1 or self.replicas % 2 == 0:
             raise SettingsError(
-                f"rabbitmqReplicas must be odd (got {self.replicas}): an even cluster can split without a majority, "
-                f"and pause_minority then stops all of it. Use {max(self.replicas, 0) + 1}."
+                f"rabbitmqReplicas must be odd (got {self.replicas}): an even cluster can split into halves, and "
+                f"without a majority none of them goes on. Use {max(self.replicas, 0) + 1}."
             )
         check_at_least("rabbitmqDelayStartSeconds", self.delay_start_seconds, 0)
         check_at_least("rabbitmqTerminationGraceSeconds", self.termination_grace_seconds, 30)

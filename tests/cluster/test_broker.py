@@ -7,27 +7,30 @@ import pytest
 
 from app import topology
 from app.topology import ApplyTo
+from tests.cluster.brokers import FANOUTS, is_anonymous, listeners, wanted_listeners
 from tests.cluster.clients import Broker, Model, Scans, Shell, wait_for
 
 POLICY_KINDS = {ApplyTo.QUORUM_QUEUES: "quorum_queues", ApplyTo.EXCHANGES: "exchanges"}
-
-
-FANOUTS = {exchange for service in topology.SERVICES for exchange in service.listens}
-
-
-def is_anonymous(queue: str) -> bool:
-    """One of the queues by which a process listens to a fanout exchange."""
-    return any(re.fullmatch(rf"{re.escape(exchange)}\.[0-9a-f-]{{36}}", queue) for exchange in FANOUTS)
 
 
 def named(queues: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [queue for queue in ours(queues) if not is_anonymous(queue["name"])]
 
 
-def test_every_process_that_listens_has_a_queue_of_its_own(broker: Broker) -> None:
+def test_every_process_that_listens_has_a_queue_of_its_own(broker: Broker, shell: Shell) -> None:
+    wanted = wanted_listeners(shell)
+    assert set(wanted) == FANOUTS
+    # A pod that is on its way out has its queue for some seconds more.
+    wait_for("a queue for each", lambda: listeners(broker.in_vhost("queues")) == wanted, timeout_seconds=30)
     queues = [queue for queue in ours(broker.in_vhost("queues")) if is_anonymous(queue["name"])]
-    assert {queue["name"].rpartition(".")[0] for queue in queues} == FANOUTS
     assert all(queue["exclusive"] and not queue["durable"] for queue in queues), "what is left of it would fill up"
+
+
+def test_the_metadata_are_in_a_raft_group_and_no_feature_is_left_off(broker: Broker) -> None:
+    flags = {item["name"]: item["state"] for item in broker.everywhere("feature-flags")}
+    assert flags["khepri_db"] == "enabled", "after a network cut it would take a hand to bring the brokers together"
+    stable = {item["name"] for item in broker.everywhere("feature-flags") if item["stability"] != "experimental"}
+    assert {name for name in stable if flags[name] != "enabled"} == set()
 
 
 def ours(items: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ SUPPORT = {
     "conftest.py",
     "draw.py",
     "spoil.py",
+    "brokers.py",
     "characters.py",
     "clients.py",
     "environment.py",

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from kombu import Connection, Exchange, Producer
+from amqp import NotFound
+from kombu import Connection, Exchange, Producer, Queue
 
 from app import fanout
 from app.fanout import FanoutListener
@@ -164,3 +165,34 @@ def test_a_load_that_takes_long_is_no_silence(source: Source, listen: Listen) ->
     assert listener.silence_seconds == 0, "a frozen database would have every pod restarted"
     ends.set()
     until(lambda: listener.is_synced, "in step")
+
+
+def test_a_queue_that_is_gone_while_its_connection_lives_on_is_made_anew(
+    exchange: Exchanged, source: Source, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fanout, "_QUEUE_SECONDS", 0.05)
+    lost = threading.Event()
+    listener = listen(on_lost=lost.set)
+    until(lambda: listener.is_synced, "in step")
+    declare = Queue.queue_declare
+
+    def first_is_gone(self: Queue, passive: bool = False, **options: Any) -> object:
+        if passive and not lost.is_set():
+            raise NotFound(f"no queue '{self.name}'")
+        return declare(self, passive=passive, **options)
+
+    # The in-memory broker itself makes every queue that is read from.
+    monkeypatch.setattr(Queue, "queue_declare", first_is_gone)
+    assert lost.wait(5), "nobody would know that changes may be missed"
+    until(lambda: listener.is_synced and len(source.loaded) == 2, "a second load")
+    exchange.publish("later")
+    until(lambda: source.heard == [b"later"], "messages by the new queue")
+
+
+def test_a_queue_that_is_there_is_kept(source: Source, listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout, "_QUEUE_SECONDS", 0.01)
+    listener = listen()
+    until(lambda: listener.is_synced, "in step")
+    time.sleep(0.2)
+    assert listener.is_synced
+    assert len(source.loaded) == 1, "it would load its source again and again"

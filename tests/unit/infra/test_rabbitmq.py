@@ -56,3 +56,9 @@ def test_a_production_broker_asks_for_all_the_memory_that_it_may_use(prod: Recor
 def test_the_plugins_are_those_that_metrics_management_and_replay_need(dev: Recording) -> None:
     plugins = dev.one("RabbitmqCluster", "eco2-rabbitmq").spec["rabbitmq"]["additionalPlugins"]
     assert set(plugins) == {"rabbitmq_prometheus", "rabbitmq_management", "rabbitmq_shovel"}
+
+
+def test_a_new_cluster_keeps_its_metadata_in_a_raft_group(built: Recording) -> None:
+    """With Mnesia it would stay in two halves after a network cut that ends too soon."""
+    spec = built.one("RabbitmqCluster", "eco2-rabbitmq").spec
+    assert spec["rabbitmq"]["advancedConfig"] == "[{rabbit, [{forced_feature_flags_on_init, [khepri_db]}]}]."
