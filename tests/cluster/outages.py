@@ -94,7 +94,8 @@ class Lab:
         before = len(self.shell.pods("scan", WORKER))
         try:
             self._scale("scan", f"deployment/{WORKER}", 0)
-            wait_for("the workers to be gone", lambda: not self._is_any_consumed())
+            # One that was about to start consumes nothing yet, and still takes a message before it goes.
+            wait_for("the workers to be gone", lambda: not self._pods(WORKER))
             yield
         finally:
             self._scale("scan", f"deployment/{WORKER}", before)
@@ -192,10 +193,9 @@ class Lab:
 
     def _wait_for_pods(self, component: str) -> None:
         """Until all its pods are new and ready, and those that go are gone: they would still answer and relay."""
-        selector = f"--selector=app.kubernetes.io/component={component}"
 
         def are_there() -> bool:
-            pods = self.shell.get("pods", "--namespace=scan", selector)["items"]
+            pods = self._pods(component)
             return component not in self.unready() and not any("deletionTimestamp" in pod["metadata"] for pod in pods)
 
         wait_for(f"the pods of {component}", are_there, 120)
@@ -210,8 +210,11 @@ class Lab:
         tasks = {task.queue for task in topology.TASKS}
         return self._consumed() >= tasks | {topology.SAVE_OWNERSHIP, topology.SAVE_CHARACTER}
 
-    def _is_any_consumed(self) -> bool:
-        return bool(self._consumed() & {task.queue for task in topology.SCAN_TASKS})
+    def _pods(self, component: str) -> list[Json]:
+        """All of one component of scan, those on their way out included."""
+        selector = f"--selector=app.kubernetes.io/component={component}"
+        items: list[Json] = self.shell.get("pods", "--namespace=scan", selector)["items"]
+        return items
 
     def _consumed(self) -> set[str]:
         return {item["queue"]["name"] for item in self.broker.in_vhost("consumers")}
