@@ -82,11 +82,15 @@ class Shell:
     def cluster_ip(self, namespace: str, service: str) -> str:
         return str(self.get("service", service, f"--namespace={namespace}")["spec"]["clusterIP"])
 
-    def pods(self, namespace: str, component: str) -> list[Json]:
-        """The pods of one component that are not on their way out."""
+    def all_pods(self, namespace: str, component: str) -> list[Json]:
+        """The pods of one component, those on their way out included."""
         selector = f"--selector=app.kubernetes.io/component={component}"
         items: list[Json] = self.get("pods", f"--namespace={namespace}", selector)["items"]
-        return [pod for pod in items if "deletionTimestamp" not in pod["metadata"]]
+        return items
+
+    def pods(self, namespace: str, component: str) -> list[Json]:
+        """The pods of one component that are not on their way out."""
+        return [pod for pod in self.all_pods(namespace, component) if "deletionTimestamp" not in pod["metadata"]]
 
     def ready_pods(self, namespace: str, component: str) -> list[Json]:
         def ready(pod: Json) -> bool:

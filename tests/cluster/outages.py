@@ -95,7 +95,7 @@ class Lab:
         try:
             self._scale("scan", f"deployment/{WORKER}", 0)
             # One that was about to start consumes nothing yet, and still takes a message before it goes.
-            wait_for("the workers to be gone", lambda: not self._pods(WORKER))
+            wait_for("the workers to be gone", lambda: not self.shell.all_pods("scan", WORKER))
             yield
         finally:
             self._scale("scan", f"deployment/{WORKER}", before)
@@ -195,7 +195,7 @@ class Lab:
         """Until all its pods are new and ready, and those that go are gone: they would still answer and relay."""
 
         def are_there() -> bool:
-            pods = self._pods(component)
+            pods = self.shell.all_pods("scan", component)
             return component not in self.unready() and not any("deletionTimestamp" in pod["metadata"] for pod in pods)
 
         wait_for(f"the pods of {component}", are_there, 120)
@@ -209,12 +209,6 @@ class Lab:
     def _is_consumed(self) -> bool:
         tasks = {task.queue for task in topology.TASKS}
         return self._consumed() >= tasks | {topology.SAVE_OWNERSHIP, topology.SAVE_CHARACTER}
-
-    def _pods(self, component: str) -> list[Json]:
-        """All of one component of scan, those on their way out included."""
-        selector = f"--selector=app.kubernetes.io/component={component}"
-        items: list[Json] = self.shell.get("pods", "--namespace=scan", selector)["items"]
-        return items
 
     def _consumed(self) -> set[str]:
         return {item["queue"]["name"] for item in self.broker.in_vhost("consumers")}
