@@ -17,8 +17,9 @@ POSTGRES = "postgres"
 SCAN = "scan"
 CHARACTER = "character"
 AUTH = "auth"
+MONITORING = "monitoring"
 
-ALL = (OPERATORS, RABBITMQ, REDIS, POSTGRES, SCAN, CHARACTER, AUTH)
+ALL = (OPERATORS, RABBITMQ, REDIS, POSTGRES, SCAN, CHARACTER, AUTH, MONITORING)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,11 +17,17 @@ _IMAGE_KEYS = {
     "postgresImage": "postgres",
     "clusterOperatorImage": "cluster-operator",
     "topologyOperatorImage": "topology-operator",
+    "prometheusImage": "prometheus",
+    "prometheusOperatorImage": "prometheus-operator",
+    "prometheusConfigReloaderImage": "prometheus-config-reloader",
+    "redisExporterImage": "redis-exporter",
+    "postgresExporterImage": "postgres-exporter",
 }
 
 _MANIFEST_KEYS = {
     "clusterOperatorManifest": "cluster-operator",
     "topologyOperatorManifest": "messaging-topology-operator",
+    "prometheusOperatorManifest": "prometheus-operator",
 }
 
 _PLAIN_VALUES = {
@@ -29,6 +35,8 @@ _PLAIN_VALUES = {
     "storageClass": "gp3",
     # No load balancer here: the host reaches Services by their own addresses.
     "apiServiceType": "ClusterIP",
+    # Debian's (lab/debian.py).
+    "prometheusVersion": "2.53.3",
 }
 
 

@@ -6,6 +6,11 @@ from app import topology
 from infra import namespaces, outputs, settings
 from infra.authz import Authz, AuthzArgs
 from infra.character import Character, CharacterArgs
+from infra.monitoring import operator as prometheus_operator
+from infra.monitoring import targets
+from infra.monitoring.alerts import AlertRules, AlertRulesArgs
+from infra.monitoring.prometheus import Prometheus, PrometheusArgs
+from infra.monitoring.targets import Targets, TargetsArgs
 from infra.namespaces import Namespaces, NamespacesArgs
 from infra.operators import Operator, cluster_operator_args, topology_operator_args
 from infra.platform import Platform
@@ -30,12 +35,21 @@ images, storage = config.images, config.storage
 # Read before anything is made: a manifest that is not the pinned one ends the program here.
 cluster_operator_as_pinned = cluster_operator_args(config.operators, images)
 topology_operator_as_pinned = topology_operator_args(config.operators, images)
+monitoring = config.monitoring
+prometheus_operator_as_pinned = (
+    prometheus_operator.operator_args(monitoring, images, namespaces.MONITORING) if monitoring.operator else None
+)
 
 spaces = Namespaces("namespace", NamespacesArgs(protect=storage.protect_data)).by_name
 
 operators_space = spaces[namespaces.OPERATORS]
 cluster_operator = Operator("cluster-operator", cluster_operator_as_pinned, after(operators_space))
 topology_operator = Operator("topology-operator", topology_operator_as_pinned, after(operators_space))
+
+monitoring_space = spaces[namespaces.MONITORING]
+definers: list[pulumi.Resource] = []
+if prometheus_operator_as_pinned is not None:
+    definers = [Operator(prometheus_operator.NAME, prometheus_operator_as_pinned, after(monitoring_space))]
 
 broker = Broker(
     BROKER,
@@ -121,6 +135,27 @@ Authz(
     AuthzArgs(namespace=namespaces.AUTH, platform=platform, service=config.authz),
     after(messages, *users.values(), redis, spaces[namespaces.AUTH]),
 )
+
+watched = targets.targets(own_prometheus=monitoring.operator, own_postgres=not config.postgres.host)
+Targets("targets", TargetsArgs(rows=watched, broker=BROKER), after(*definers, *spaces.values()))
+AlertRules(
+    "alerts",
+    AlertRulesArgs(namespace=namespaces.MONITORING, settings=config.alerts, brokers=config.rabbitmq.replicas),
+    after(*definers, monitoring_space),
+)
+if monitoring.operator:
+    Prometheus(
+        targets.PROMETHEUS,
+        PrometheusArgs(
+            namespace=namespaces.MONITORING,
+            settings=monitoring,
+            images=images,
+            storage=storage,
+            watched=targets.watched_namespaces(watched),
+            avoid_domain=config.rabbitmq.node_domain,
+        ),
+        after(*definers, *spaces.values()),
+    )
 
 for name, value in outputs.exports(scan.service, BROKER).items():
     pulumi.export(name, value)
