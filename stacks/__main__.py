@@ -9,6 +9,7 @@ from infra.character import Character, CharacterArgs
 from infra.monitoring import operator as prometheus_operator
 from infra.monitoring import targets
 from infra.monitoring.alerts import AlertRules, AlertRulesArgs
+from infra.monitoring.dashboards.configmaps import Dashboards, DashboardsArgs
 from infra.monitoring.prometheus import Prometheus, PrometheusArgs
 from infra.monitoring.targets import Targets, TargetsArgs
 from infra.namespaces import Namespaces, NamespacesArgs
@@ -143,6 +144,7 @@ AlertRules(
     AlertRulesArgs(namespace=namespaces.MONITORING, settings=config.alerts, brokers=config.rabbitmq.replicas),
     after(*definers, monitoring_space),
 )
+Dashboards("dashboards", DashboardsArgs(namespace=namespaces.MONITORING), after(monitoring_space))
 if monitoring.operator:
     Prometheus(
         targets.PROMETHEUS,
