@@ -16,6 +16,7 @@ SUPPORT = {
     "clients.py",
     "environment.py",
     "load.py",
+    "monitoring.py",
     "outages.py",
     "pages.py",
     "processes.py",
