@@ -14,6 +14,8 @@ from infra.resources import requirements
 from infra.security import container_context, pod_context
 from infra.settings import Images, Rabbitmq, Storage
 
+CLUSTER = "eco2-rabbitmq"
+"""The RabbitmqCluster's name, by which the operator labels its pods."""
 AMQP_PORT = 5672
 MANAGEMENT_PORT = 15672
 

@@ -22,6 +22,7 @@ from infra.checks import (
     quantity,
 )
 from infra.config_keys import Key
+from infra.network_settings import Network
 from infra.quantities import amount
 from infra.resources import Resources, resources_of
 from infra.service_settings import Api, Authz, Beat, Character, Logging, Model, Rewards, Savers, Worker
@@ -176,6 +177,7 @@ class Postgres:
 class Settings:
     images: Images
     operators: Operators
+    network: Network
     storage: Storage
     rabbitmq: Rabbitmq
     redis: Redis

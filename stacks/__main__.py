@@ -6,18 +6,18 @@ from app import topology
 from infra import namespaces, outputs, settings
 from infra.authz import Authz, AuthzArgs
 from infra.character import Character, CharacterArgs
+from infra.flows import flows
 from infra.namespaces import Namespaces, NamespacesArgs
+from infra.network import Network, NetworkArgs
 from infra.operators import Operator, cluster_operator_args, topology_operator_args
 from infra.platform import Platform
 from infra.postgres import Postgres, PostgresArgs
-from infra.rabbitmq import Broker, BrokerArgs
+from infra.rabbitmq import CLUSTER, Broker, BrokerArgs
 from infra.redis import Redis, RedisArgs
 from infra.rewards import Rewards, RewardsArgs
 from infra.scan import Scan, ScanArgs
 from infra.topology import Topology, TopologyArgs
 from infra.users import User, UserArgs
-
-BROKER = "eco2-rabbitmq"
 
 
 def after(*needed: pulumi.Resource) -> pulumi.ResourceOptions:
@@ -31,14 +31,19 @@ images, storage = config.images, config.storage
 cluster_operator_as_pinned = cluster_operator_args(config.operators, images)
 topology_operator_as_pinned = topology_operator_args(config.operators, images)
 
-spaces = Namespaces("namespace", NamespacesArgs(protect=storage.protect_data)).by_name
+spaces = Namespaces("namespace", NamespacesArgs(protect=storage.protect_data, in_mesh=config.network.istio))
+# Whatever is in a namespace comes after the policies that close it.
+network = Network(
+    "network",
+    NetworkArgs(flows=flows(config.network, config.model, postgres_is_external=bool(config.postgres.host))),
+    after(spaces),
+)
 
-operators_space = spaces[namespaces.OPERATORS]
-cluster_operator = Operator("cluster-operator", cluster_operator_as_pinned, after(operators_space))
-topology_operator = Operator("topology-operator", topology_operator_as_pinned, after(operators_space))
+cluster_operator = Operator("cluster-operator", cluster_operator_as_pinned, after(network))
+topology_operator = Operator("topology-operator", topology_operator_as_pinned, after(network))
 
 broker = Broker(
-    BROKER,
+    CLUSTER,
     BrokerArgs(
         namespace=namespaces.RABBITMQ,
         settings=config.rabbitmq,
@@ -46,7 +51,7 @@ broker = Broker(
         storage=storage,
         user_namespaces=tuple(sorted({service.namespace for service in topology.SERVICES})),
     ),
-    after(cluster_operator, spaces[namespaces.RABBITMQ]),
+    after(cluster_operator, network),
 )
 messages = Topology(
     "topology",
@@ -57,7 +62,7 @@ users = {
     service.name: User(
         service.name,
         UserArgs(service=service, cluster=broker.reference),
-        after(messages.vhost, spaces[service.namespace]),
+        after(messages.vhost, network),
     )
     for service in topology.SERVICES
 }
@@ -70,7 +75,7 @@ redis = Redis(
         storage=storage,
         avoid_domain=config.rabbitmq.node_domain,
     ),
-    after(spaces[namespaces.REDIS]),
+    after(network),
 )
 postgres = Postgres(
     "postgres",
@@ -81,7 +86,7 @@ postgres = Postgres(
         storage=storage,
         avoid_domain=config.rabbitmq.node_domain,
     ),
-    after(spaces[namespaces.POSTGRES]),
+    after(network),
 )
 platform = Platform(
     images=images,
@@ -97,12 +102,12 @@ platform = Platform(
 scan = Scan(
     "scan",
     ScanArgs(namespace=namespaces.SCAN, platform=platform, api=config.api, worker=config.worker, model=config.model),
-    after(messages, *users.values(), redis, spaces[namespaces.SCAN]),
+    after(messages, *users.values(), redis, network),
 )
 character = Character(
     "character",
     CharacterArgs(namespace=namespaces.CHARACTER, platform=platform, service=config.character, savers=config.savers),
-    after(messages, *users.values(), postgres, spaces[namespaces.CHARACTER]),
+    after(messages, *users.values(), postgres, network),
 )
 Rewards(
     "rewards",
@@ -119,8 +124,8 @@ Rewards(
 Authz(
     "auth",
     AuthzArgs(namespace=namespaces.AUTH, platform=platform, service=config.authz),
-    after(messages, *users.values(), redis, spaces[namespaces.AUTH]),
+    after(messages, *users.values(), redis, network),
 )
 
-for name, value in outputs.exports(scan.service, BROKER).items():
+for name, value in outputs.exports(scan.service, CLUSTER).items():
     pulumi.export(name, value)
