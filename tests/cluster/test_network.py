@@ -11,6 +11,8 @@ from infra import namespaces
 from tests.cluster.clients import Scans, Shell, wait_for
 from tests.cluster.reachability import Pod, Row, running_pods, walk, wrong
 
+pytestmark = pytest.mark.every_stack
+
 CLIENTS_OF = {
     ("rabbitmq/rabbitmq", 5672): (
         "scan/scan-api scan/scan-worker scan/reward-worker scan/celery-beat character/character "
