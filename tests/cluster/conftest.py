@@ -4,6 +4,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -89,6 +90,13 @@ def scans(shell: Shell) -> Iterator[Scans]:
 
 @pytest.fixture(scope="session")
 def broker(shell: Shell) -> Iterator[Broker]:
+    with broker_of(shell) as found:
+        yield found
+
+
+@contextmanager
+def broker_of(shell: Shell) -> Iterator[Broker]:
+    """Of the stack as it is now: one that is made anew has another address."""
     user = shell.secret("rabbitmq", "eco2-rabbitmq-default-user")
     address = shell.cluster_ip("rabbitmq", "eco2-rabbitmq")
     login = (user["username"], user["password"])
