@@ -1,9 +1,10 @@
-"""The programs of every node: containerd, kubelet, kube-proxy, with their configuration files.
+"""The programs of every node: containerd, kubelet, kube-proxy, netpol, with their configuration files.
 
 They use their usual directories: each node has its own ones mounted there (``PRIVATE_DIRECTORIES``).
 """
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +31,12 @@ PRIVATE_DIRECTORIES = {
 
 _KUBELET_HEALTH = "http://127.0.0.1:10248/healthz"
 _PROXY_HEALTH = "http://127.0.0.1:10256/healthz"
+_NETPOL_PORT = 10300
 
 
 @dataclass(frozen=True)
 class Agents:
-    """The three programs of one node."""
+    """The four programs of one node."""
 
     node: Node
     programs: Mapping[str, Path]
@@ -72,7 +74,28 @@ class Agents:
                 ready=_PROXY_HEALTH,
                 environment={"XTABLES_LOCKFILE": "/run/containerd/xtables.lock"},
             ),
+            self._netpol(api_ready),
         ]
+
+    def _netpol(self, api_ready: str) -> Process:
+        """The enforcer of NetworkPolicies. It is ready only once the add-ons have given it its role."""
+        return Process(
+            name="netpol",
+            command=(
+                # The same one however the environment of this process was entered.
+                str(Path(sys.executable).resolve()),
+                *("-m", "lab.netpol"),
+                f"--node-name={self.node.name}",
+                f"--node-index={self.node.index}",
+                f"--server={self.pki.server}",
+                f"--authority={self.pki.certificate('ca')}",
+                f"--certificate={self.pki.certificate('netpol')}",
+                f"--key={self.pki.key('netpol')}",
+                f"--health-port={_NETPOL_PORT}",
+            ),
+            needs=(api_ready,),
+            ready=f"http://127.0.0.1:{_NETPOL_PORT}/healthz",
+        )
 
     def configuration(self) -> dict[str, str]:
         """The configuration files, by path below ``files``."""
