@@ -146,6 +146,8 @@ class Cluster:
         for name, text in self._agents(node).configuration().items():
             (files / name).parent.mkdir(parents=True, exist_ok=True)
             (files / name).write_text(text)
+            if text.startswith("#!"):
+                (files / name).chmod(0o755)
         cgroups.create(node.name)
         spec.start(files / "spec.json", self.checkout.root)
 

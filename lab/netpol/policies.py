@@ -12,6 +12,9 @@ Object = Mapping[str, Any]
 Labels = Mapping[str, str]
 Networks = tuple[IPv4Network, ...]
 
+ADDRESS = "eco2-lab/address"
+"""The annotation that says a pod's address before its status does, which is up to a second later."""
+
 _FINISHED = ("Succeeded", "Failed")
 
 
@@ -43,6 +46,7 @@ class Pod:
 
     namespace: str
     name: str
+    uid: str
     node: str
     address: IPv4Address
     labels: Labels
@@ -55,12 +59,13 @@ class Pod:
     def of(cls, pod: Object) -> "Pod | None":
         """None for one without an address, with its node's own, or with one that it no longer uses."""
         metadata, spec, status = pod["metadata"], pod["spec"], pod.get("status", {})
-        address = status.get("podIP")
+        address = status.get("podIP") or (metadata.get("annotations") or {}).get(ADDRESS)
         if not address or spec.get("hostNetwork") or status.get("phase") in _FINISHED:
             return None
         return cls(
             namespace=metadata["namespace"],
             name=metadata["name"],
+            uid=metadata["uid"],
             node=spec.get("nodeName", ""),
             address=IPv4Address(address),
             labels=metadata.get("labels") or {},

@@ -8,17 +8,21 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 
 from lab.console import say
 
 Object = Mapping[str, Any]
+Connect = Callable[[float], HTTPConnection]
+"""Gives a connection on which no silence is longer than its argument, in seconds."""
 
 _WATCH_SECONDS = 20
 _SILENCE_SECONDS = _WATCH_SECONDS + 5
 _RETRY_SECONDS = 0.3
-_GONE = 410
+_REQUEST_SECONDS = 3
+_SHOWN_BYTES = 300
 
 
 class Expired(Exception):
@@ -64,11 +68,8 @@ class Objects:
 class Watcher:
     """Keeps ``objects`` current in a thread of its own, through restarts of the server."""
 
-    def __init__(self, path: str, connect: Callable[[float], HTTPConnection], changed: Callable[[], None]) -> None:
-        """``connect`` gives a connection on which no silence is longer than its argument, in seconds.
-
-        ``changed`` is called after each change, from the thread.
-        """
+    def __init__(self, path: str, connect: Connect, changed: Callable[[], None]) -> None:
+        """``changed`` is called after each change, from the thread."""
         self.objects = Objects()
         self._path, self._connect, self._changed = path, connect, changed
         self._said = ""
@@ -99,29 +100,44 @@ class Watcher:
         connection = self._connect(_SILENCE_SECONDS)
         try:
             if not self.objects.version:
-                self.objects.replace(json.load(self._get(connection, self._path)))
+                self.objects.replace(json.load(_get(connection, self._path)))
                 self._changed()
             since = f"resourceVersion={self.objects.version}&allowWatchBookmarks=true&timeoutSeconds={_WATCH_SECONDS}"
-            stream = self._get(connection, f"{self._path}?watch=true&{since}")
+            stream = _get(connection, f"{self._path}?watch=true&{since}")
             while line := stream.readline():
                 if self.objects.apply(json.loads(line)):
                     self._changed()
         finally:
             connection.close()
 
-    def _get(self, connection: HTTPConnection, path: str) -> HTTPResponse:
-        connection.request("GET", path, headers={"Accept": "application/json"})
-        answer = connection.getresponse()
-        if answer.status == _GONE:
-            raise Expired(path)
-        if answer.status != 200:
-            raise Refused(f"{answer.status} {answer.read(300).decode(errors='replace')}")
-        return answer
-
     def _say_once(self, line: str) -> None:
         if line != self._said:
             say(line)
             self._said = line
+
+
+def patch(connect: Connect, path: str, changes: Object) -> None:
+    """Merge changes into one object. Raises ``Refused``, ``OSError`` or ``HTTPException``."""
+    connection = connect(_REQUEST_SECONDS)
+    try:
+        headers = {"Content-Type": "application/merge-patch+json"}
+        connection.request("PATCH", path, body=json.dumps(changes), headers=headers)
+        _checked(connection.getresponse())
+    finally:
+        connection.close()
+
+
+def _get(connection: HTTPConnection, path: str) -> HTTPResponse:
+    connection.request("GET", path, headers={"Accept": "application/json"})
+    return _checked(connection.getresponse())
+
+
+def _checked(answer: HTTPResponse) -> HTTPResponse:
+    if answer.status == HTTPStatus.GONE:
+        raise Expired
+    if answer.status != HTTPStatus.OK:
+        raise Refused(f"{answer.status} {answer.read(_SHOWN_BYTES).decode(errors='replace').strip()}")
+    return answer
 
 
 def _key(found: Object) -> tuple[str, str]:

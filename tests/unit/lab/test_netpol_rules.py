@@ -20,7 +20,9 @@ def pod(name: str, address: str, namespace: str = "shop", **changes: Any) -> Obj
         "metadata": {
             "namespace": namespace,
             "name": name,
+            "uid": f"{namespace} {name} {address}",
             "labels": {"app": name},
+            "annotations": changes.get("annotations"),
             "creationTimestamp": changes["created"],
         },
         "spec": {
@@ -210,6 +212,14 @@ def test_policies_of_a_pod_are_added_up() -> None:
 def test_pods_without_an_address_of_their_own_are_left_out(changes: dict[str, Any]) -> None:
     assert Pod.of(pod("web", "10.244.0.2", **changes)) is None
     assert Pod.of(pod("web", "")) is None
+
+
+def test_an_annotation_says_the_address_until_the_status_does() -> None:
+    early = {"annotations": {"eco2-lab/address": "10.244.0.9"}}
+    for status, address in (("", "10.244.0.9"), ("10.244.0.2", "10.244.0.2")):
+        found = Pod.of(pod("web", status, **early))
+        assert found
+        assert str(found.address) == address
 
 
 def test_the_newest_pod_has_the_address() -> None:
