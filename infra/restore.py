@@ -1,13 +1,13 @@
-"""Gives a stack that is made anew the volumes of the one before, and the Secrets without which brokers refuse them.
+"""Gives brokers and databases that are made anew the volumes of those that were lost, and the brokers their Secrets.
 
-    python -m infra.restore save FILE     before, and after each change of the brokers: FILE holds secrets
-    pulumi up --target '**::namespace*'   the namespaces alone
-    python -m infra.restore bind FILE     before anything else is in them
-    pulumi up
+    python -m infra.restore save FILE     before anything happens: FILE holds secrets
+    python -m infra.restore bind FILE     after the loss, with the namespaces there and nothing running in them
+    pulumi up --refresh
 
 Needs kubectl with the cluster's administrator. Volumes outlive their claims where the StorageClass' reclaim policy is
 Retain, as of gp3. The brokers' Secrets do not: on the volumes is the first user's password as it was, and the brokers
-would be told another one.
+would be told another one. Where the namespaces are gone as well, `pulumi up --target '**::namespace*'` makes them first.
+What `pulumi destroy` takes away is no loss: it deletes the queues from the brokers before the brokers.
 """
 
 import argparse

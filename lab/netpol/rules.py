@@ -38,10 +38,11 @@ def ruleset(node: Node, cluster: Cluster) -> str:
     return f"table inet {TABLE} {{}}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n{body}\n}}\n"
 
 
+# Clients see "connection refused" at once, not a time-out. A reset to what came over a bridge is sent past the address
+# translation, so the client of a Service would not take it for its own; an ICMP message is translated.
 _REFUSE = (
     "chain refuse {",
-    # Clients see "connection refused" at once, not a time-out.
-    "  meta l4proto tcp reject with tcp reset",
+    "  meta l4proto tcp ct status & dnat != dnat reject with tcp reset",
     "  reject with icmpx port-unreachable",
     "}",
 )

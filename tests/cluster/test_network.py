@@ -101,7 +101,7 @@ def one_policy_more(shell: Shell, namespace: str, side: str) -> Iterator[None]:
 def test_a_service_address_is_judged_by_the_pods_behind_it(pods: list[Pod], shell: Shell) -> None:
     address = shell.cluster_ip("redis", "redis")
     reached = {pod.kind for pod in pods if pod.reaches([(address, 6379)]) == [True]}
-    assert reached == set(CLIENTS_OF["redis/redis", 6379].split())
+    assert reached - {"redis/redis"} == set(CLIENTS_OF["redis/redis", 6379].split()), "itself it reaches anyhow"
 
 
 def test_every_pod_may_ask_for_names_and_operators_and_brokers_alone_kubernetes(pods: list[Pod], shell: Shell) -> None:

@@ -267,6 +267,14 @@ def test_a_pods_chain_allows_itself_then_what_policies_say_then_nothing() -> Non
     ]
 
 
+def test_resets_are_kept_from_translated_connections() -> None:
+    refuse = chain(ruleset(NODE, cluster()), "refuse")
+    assert refuse == [
+        "meta l4proto tcp ct status & dnat != dnat reject with tcp reset",
+        "reject with icmpx port-unreachable",
+    ], "the client of a Service would wait for a time-out"
+
+
 def test_pods_that_are_not_known_yet_are_cut_off_and_nodes_are_not() -> None:
     forward = chain(ruleset(NODE, cluster()), "forward")
     assert "elements = { 10.244.0.1, 10.244.0.2, 10.244.0.4, 10.244.1.2 }" in ruleset(NODE, cluster())
