@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from infra import authz, character, namespaces, postgres, postgres_config, rabbitmq, redis, rewards, scan
+from infra.app_service import METRICS
 from infra.labels import selector
+from infra.monitoring import targets
 from infra.network_settings import Network, cidrs
 from infra.service_settings import Model
 
@@ -21,6 +23,7 @@ KUBERNETES_API_PORTS = (443, 6443)
 EPMD_PORT = 4369
 ERLANG_PORT = 25672
 """Between brokers: who listens where, and everything else. https://www.rabbitmq.com/docs/networking#ports"""
+BROKER_METRICS_PORT = 15692
 ISTIOD_PORT = 15012
 """Certificates and configuration. https://istio.io/latest/docs/ops/deployment/application-requirements/"""
 
@@ -84,6 +87,8 @@ POSTGRES = _own(namespaces.POSTGRES, postgres.COMPONENT, postgres.COMPONENT)
 BROKERS = _own(namespaces.RABBITMQ, rabbitmq.CLUSTER, rabbitmq.COMPONENT)
 CLUSTER_OPERATOR = _operator("rabbitmq-cluster-operator")
 TOPOLOGY_OPERATOR = _operator("messaging-topology-operator")
+PROMETHEUS = _own(namespaces.MONITORING, targets.PROMETHEUS, targets.PROMETHEUS)
+PROMETHEUS_OPERATOR = Pods(namespaces.MONITORING, targets.OPERATOR, (("app.kubernetes.io/name", targets.OPERATOR),))
 DNS = Pods("kube-system", "kube-dns", (("k8s-app", "kube-dns"),))
 ISTIOD = Pods("istio-system", "istiod", (("app", "istiod"),))
 
@@ -96,24 +101,36 @@ IN_MESH = (API, SCAN_WORKER, REWARD_WORKER, BEAT, CHARACTER, *SAVERS, AUTHZ)
 """The pods with sidecars. A Job's would never end."""
 
 
-def flows(network: Network, model: Model, *, postgres_is_external: bool) -> tuple[Flow, ...]:
+MEASURED = (
+    (API, (scan.HTTP.number,)),
+    *((pods, (METRICS.number,)) for pods in (SCAN_WORKER, REWARD_WORKER, BEAT, CHARACTER, *SAVERS, AUTHZ)),
+    *((pods, (METRICS.number,)) for pods in (REDIS, POSTGRES)),
+    (BROKERS, (BROKER_METRICS_PORT,)),
+    (CLUSTER_OPERATOR, (9782,)),
+    (TOPOLOGY_OPERATOR, (8080,)),
+)
+"""Who has a page of measurements, and where."""
+
+
+def flows(network: Network, model: Model, *, own_postgres: bool, own_prometheus: bool) -> tuple[Flow, ...]:
     """All rows. DNS is not among them: every pod may ask it."""
     return (
         *(Flow(client, BROKERS, (rabbitmq.AMQP_PORT,)) for client in USE_BROKER),
         *(Flow(client, REDIS, (redis.PORT,)) for client in USE_REDIS),
-        *_postgres(network, is_external=postgres_is_external),
+        *_postgres(network, own=own_postgres),
         Flow(REWARD_WORKER, CHARACTER, (character.GRPC.number,)),
         _model(network, model),
         *_outside(network),
         Flow(BROKERS, BROKERS, (EPMD_PORT, ERLANG_PORT)),
         Flow(TOPOLOGY_OPERATOR, BROKERS, (rabbitmq.MANAGEMENT_PORT,)),
-        *_kubernetes(network),
+        *_measurements(network, own=own_prometheus, own_postgres=own_postgres),
+        *_kubernetes(network, own_prometheus=own_prometheus),
         *(Flow(client, ISTIOD, (ISTIOD_PORT,)) for client in IN_MESH if network.istio),
     )
 
 
-def _postgres(network: Network, *, is_external: bool) -> Iterator[Flow]:
-    server = Addresses(cidrs("postgresCidrs", network.postgres_cidrs)) if is_external else POSTGRES
+def _postgres(network: Network, *, own: bool) -> Iterator[Flow]:
+    server = POSTGRES if own else Addresses(cidrs("postgresCidrs", network.postgres_cidrs))
     for client in USE_POSTGRES:
         yield Flow(client, server, (postgres_config.PORT,))
 
@@ -126,9 +143,18 @@ def _outside(network: Network) -> Iterator[Flow]:
         yield Flow(gateway, AUTHZ, (authz.GRPC.number,))
 
 
-def _kubernetes(network: Network) -> Iterator[Flow]:
+def _measurements(network: Network, *, own: bool, own_postgres: bool) -> Iterator[Flow]:
+    client = PROMETHEUS if own else Namespace(network.prometheus_namespace)
+    for server, ports in MEASURED:
+        if server != POSTGRES or own_postgres:
+            yield Flow(client, server, ports)
+    if own:
+        yield Flow(PROMETHEUS, PROMETHEUS_OPERATOR, (8080,))
+
+
+def _kubernetes(network: Network, *, own_prometheus: bool) -> Iterator[Flow]:
     server = Addresses(cidrs("kubernetesApiCidrs", network.kubernetes_api_cidrs))
-    for client in USE_KUBERNETES:
+    for client in (*USE_KUBERNETES, *((PROMETHEUS, PROMETHEUS_OPERATOR) if own_prometheus else ())):
         yield Flow(client, server, KUBERNETES_API_PORTS)
 
 

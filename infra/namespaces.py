@@ -17,9 +17,10 @@ POSTGRES = "postgres"
 SCAN = "scan"
 CHARACTER = "character"
 AUTH = "auth"
+MONITORING = "monitoring"
 
 APP = (SCAN, CHARACTER, AUTH)
-ALL = (OPERATORS, RABBITMQ, REDIS, POSTGRES, *APP)
+ALL = (OPERATORS, RABBITMQ, REDIS, POSTGRES, *APP, MONITORING)
 
 
 @dataclass(frozen=True, kw_only=True)

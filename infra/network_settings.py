@@ -25,6 +25,8 @@ class Network:
     """Of a model outside of the cluster. One that is a Service is found by its namespace."""
     postgres_cidrs: Annotated[str, Key("postgresCidrs")]
     """Of an external PostgreSQL."""
+    prometheus_namespace: Annotated[str, Key("prometheusNamespace")]
+    """Whose pods may read measurements, in a cluster that has a Prometheus of its own."""
     istio: Annotated[bool, Key("istio")]
     """The app's pods get sidecars. Pod Security ``restricted`` then needs Istio's CNI plugin."""
 

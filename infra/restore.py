@@ -6,7 +6,7 @@
 
 Needs kubectl with the cluster's administrator. Volumes outlive their claims where the StorageClass' reclaim policy is
 Retain, as of gp3. The brokers' Secrets do not: on the volumes is the first user's password as it was, and the brokers
-would be told another one. Where the namespaces are gone as well, `pulumi up --target '**::namespace*'` makes them first.
+would be told another one. Namespaces that are gone as well are made first, by `pulumi up --target '**::namespace*'`.
 What `pulumi destroy` takes away is no loss: it deletes the queues from the brokers before the brokers.
 """
 

@@ -19,11 +19,17 @@ _IMAGE_KEYS = {
     "postgresImage": "postgres",
     "clusterOperatorImage": "cluster-operator",
     "topologyOperatorImage": "topology-operator",
+    "prometheusImage": "prometheus",
+    "prometheusOperatorImage": "prometheus-operator",
+    "prometheusConfigReloaderImage": "prometheus-config-reloader",
+    "redisExporterImage": "redis-exporter",
+    "postgresExporterImage": "postgres-exporter",
 }
 
 _MANIFEST_KEYS = {
     "clusterOperatorManifest": "cluster-operator",
     "topologyOperatorManifest": "messaging-topology-operator",
+    "prometheusOperatorManifest": "prometheus-operator",
 }
 
 _PLAIN_VALUES = {
@@ -32,6 +38,8 @@ _PLAIN_VALUES = {
     "kubernetesApiCidrs": f"{NODES['dev'][0].address}/32",
     # No load balancer here: the host reaches Services by their own addresses.
     "apiServiceType": "ClusterIP",
+    # Debian's (lab/debian.py).
+    "prometheusVersion": "2.53.3",
 }
 
 

@@ -7,6 +7,12 @@ from infra import namespaces, outputs, settings
 from infra.authz import Authz, AuthzArgs
 from infra.character import Character, CharacterArgs
 from infra.flows import flows
+from infra.monitoring import operator as prometheus_operator
+from infra.monitoring import targets
+from infra.monitoring.alerts import AlertRules, AlertRulesArgs
+from infra.monitoring.dashboards.configmaps import Dashboards, DashboardsArgs
+from infra.monitoring.prometheus import Prometheus, PrometheusArgs
+from infra.monitoring.targets import Targets, TargetsArgs
 from infra.namespaces import Namespaces, NamespacesArgs
 from infra.network import Network, NetworkArgs
 from infra.operators import Operator, cluster_operator_args, topology_operator_args
@@ -30,17 +36,32 @@ images, storage = config.images, config.storage
 # Read before anything is made: a manifest that is not the pinned one ends the program here.
 cluster_operator_as_pinned = cluster_operator_args(config.operators, images)
 topology_operator_as_pinned = topology_operator_args(config.operators, images)
+monitoring = config.monitoring
+prometheus_operator_as_pinned = (
+    prometheus_operator.operator_args(monitoring, images, namespaces.MONITORING) if monitoring.operator else None
+)
 
 spaces = Namespaces("namespace", NamespacesArgs(protect=storage.protect_data, in_mesh=config.network.istio))
 # Whatever is in a namespace comes after the policies that close it.
 network = Network(
     "network",
-    NetworkArgs(flows=flows(config.network, config.model, postgres_is_external=bool(config.postgres.host))),
+    NetworkArgs(
+        flows=flows(
+            config.network,
+            config.model,
+            own_postgres=not config.postgres.host,
+            own_prometheus=config.monitoring.operator,
+        )
+    ),
     after(spaces),
 )
 
 cluster_operator = Operator("cluster-operator", cluster_operator_as_pinned, after(network))
 topology_operator = Operator("topology-operator", topology_operator_as_pinned, after(network))
+
+definers: list[pulumi.Resource] = []
+if prometheus_operator_as_pinned is not None:
+    definers = [Operator(prometheus_operator.NAME, prometheus_operator_as_pinned, after(network))]
 
 broker = Broker(
     CLUSTER,
@@ -126,6 +147,28 @@ Authz(
     AuthzArgs(namespace=namespaces.AUTH, platform=platform, service=config.authz),
     after(messages, *users.values(), redis, network),
 )
+
+watched = targets.targets(own_prometheus=monitoring.operator, own_postgres=not config.postgres.host)
+Targets("targets", TargetsArgs(rows=watched, broker=CLUSTER), after(*definers, network))
+AlertRules(
+    "alerts",
+    AlertRulesArgs(namespace=namespaces.MONITORING, settings=config.alerts, brokers=config.rabbitmq.replicas),
+    after(*definers, network),
+)
+Dashboards("dashboards", DashboardsArgs(namespace=namespaces.MONITORING), after(network))
+if monitoring.operator:
+    Prometheus(
+        targets.PROMETHEUS,
+        PrometheusArgs(
+            namespace=namespaces.MONITORING,
+            settings=monitoring,
+            images=images,
+            storage=storage,
+            watched=targets.watched_namespaces(watched),
+            avoid_domain=config.rabbitmq.node_domain,
+        ),
+        after(*definers, network),
+    )
 
 for name, value in outputs.exports(scan.service, CLUSTER).items():
     pulumi.export(name, value)

@@ -107,6 +107,17 @@ class Lab:
             self.wait_until_well()
 
     @contextmanager
+    def without(self, namespace: str, deployment: str) -> Iterator[None]:
+        """No pod of a Deployment within the block."""
+        before = self.shell.get("deployment", deployment, f"--namespace={namespace}")["spec"]["replicas"]
+        try:
+            self._scale(namespace, f"deployment/{deployment}", 0)
+            wait_for(f"{deployment} to be gone", lambda: not self.shell.all_pods(namespace, deployment))
+            yield
+        finally:
+            self._scale(namespace, f"deployment/{deployment}", before)
+
+    @contextmanager
     def env(self, deployment: str, **values: str) -> Iterator[None]:
         """The pods of a Deployment run with other values of these variables within the block."""
         before = self._env(deployment)
@@ -174,6 +185,16 @@ class Lab:
             yield
         finally:
             self._rabbitmqctl("set_disk_free_limit", limit)
+
+    @contextmanager
+    def memory_alarm(self) -> Iterator[None]:
+        """The broker takes no message within the block: it believes that its memory is nearly full."""
+        share = self._rabbitmqctl("eval", "vm_memory_monitor:get_vm_memory_high_watermark().").strip()
+        try:
+            self._rabbitmqctl("set_vm_memory_high_watermark", "absolute", "1MB")
+            yield
+        finally:
+            self._rabbitmqctl("set_vm_memory_high_watermark", share)
 
     def _rabbitmqctl(self, *words: str) -> str:
         pod = f"{BROKER_PODS}-0"

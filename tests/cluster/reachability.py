@@ -97,13 +97,13 @@ def running_pods(items: Iterable[Json]) -> list[Pod]:
     ]
 
 
-OPERATORS = "rabbitmq-system"
+NAMED = ("rabbitmq-system", "monitoring")
 
 
 def kind_of(metadata: Json) -> str:
-    """``namespace/component``; both operators call themselves the same component, so they go by their names."""
+    """``namespace/component``; operators call themselves the same component, so they go by their names."""
     labels = metadata["labels"]
-    part = "name" if metadata["namespace"] == OPERATORS else "component"
+    part = "name" if metadata["namespace"] in NAMED else "component"
     own = labels.get(f"app.kubernetes.io/{part}") or labels.get("k8s-app") or labels["app"]
     return f"{metadata['namespace']}/{own}"
 

@@ -23,8 +23,29 @@ CLIENTS_OF = {
     ("rabbitmq/rabbitmq", 25672): "rabbitmq/rabbitmq",
     ("redis/redis", 6379): "scan/scan-api scan/scan-worker scan/reward-worker auth/authz",
     ("postgres/postgres", 5432): "character/character character/character-worker character/users-worker",
+    ("rabbitmq/rabbitmq", 15692): "monitoring/prometheus",
+    **{
+        (server, 9000): "monitoring/prometheus"
+        for server in (
+            "scan/scan-worker",
+            "scan/reward-worker",
+            "scan/celery-beat",
+            "character/character",
+            "character/character-worker",
+            "character/users-worker",
+            "auth/authz",
+            "redis/redis",
+            "postgres/postgres",
+        )
+    },
+    ("rabbitmq-system/rabbitmq-cluster-operator", 9782): "monitoring/prometheus",
+    ("rabbitmq-system/messaging-topology-operator", 8080): "monitoring/prometheus",
+    ("monitoring/prometheus-operator", 8080): "monitoring/prometheus",
     ("character/character", 50051): "scan/reward-worker",
-    ("scan/scan-api", 8000): "model/model kube-system/kube-dns local-path-storage/local-path-provisioner",
+    (
+        "scan/scan-api",
+        8000,
+    ): "monitoring/prometheus model/model kube-system/kube-dns local-path-storage/local-path-provisioner",
     ("model/model", 8000): "scan/scan-worker",
 }
 """By server and port. The API is open to all addresses, those of pods outside of the stack's namespaces included."""
@@ -36,6 +57,8 @@ USE_KUBERNETES = {
     "rabbitmq-system/rabbitmq-cluster-operator",
     "rabbitmq-system/messaging-topology-operator",
     "rabbitmq/rabbitmq",
+    "monitoring/prometheus",
+    "monitoring/prometheus-operator",
 }
 
 

@@ -18,6 +18,7 @@ SUPPORT = {
     "faults.py",
     "load.py",
     "measuring.py",
+    "monitoring.py",
     "outages.py",
     "pages.py",
     "processes.py",

@@ -10,6 +10,7 @@ from infra.checks import SettingsError
 from infra.flows import (
     CHARACTER,
     DNS,
+    PROMETHEUS,
     SCAN_WORKER,
     USE_BROKER,
     USE_POSTGRES,
@@ -30,7 +31,12 @@ Policy = dict[str, Any]
 
 def settings(**changed: Any) -> Network:
     everywhere = dict.fromkeys(("client_cidrs", "kubernetes_api_cidrs", "model_cidrs"), "0.0.0.0/0")
-    values: dict[str, Any] = {"postgres_cidrs": "10.0.0.0/8", "gateway_namespace": "", "istio": False}
+    values: dict[str, Any] = {
+        "postgres_cidrs": "10.0.0.0/8",
+        "gateway_namespace": "",
+        "prometheus_namespace": "watch",
+        "istio": False,
+    }
     return Network(**{**everywhere, **values, **changed})
 
 
@@ -38,8 +44,10 @@ def model(url: str) -> Model:
     return Model(base_url=url, api_key=None, vision="v", answer="a")  # type: ignore[arg-type]
 
 
-def table(url: str = "https://api.example/v1", *, external: bool = False, **changed: Any) -> tuple[Flow, ...]:
-    return flows(settings(**changed), model(url), postgres_is_external=external)
+def table(
+    url: str = "https://api.example/v1", *, own_postgres: bool = True, own_prometheus: bool = True, **changed: Any
+) -> tuple[Flow, ...]:
+    return flows(settings(**changed), model(url), own_postgres=own_postgres, own_prometheus=own_prometheus)
 
 
 def policies(stack: Recording, namespace: str) -> dict[str, Policy]:
@@ -51,6 +59,8 @@ def pods_of(stack: Recording) -> Iterator[tuple[str, dict[str, str]]]:
     """Namespace and labels of every pod that the stack makes."""
     for made in (made for kind in ("Deployment", "StatefulSet", "Job") for made in stack.of_kind(kind)):
         yield made.metadata["namespace"], made.spec["template"]["metadata"]["labels"]
+    for made in stack.of_kind("Prometheus"):
+        yield made.metadata["namespace"], made.spec["podMetadata"]["labels"]
     for cluster in stack.of_kind("RabbitmqCluster"):
         name = cluster.metadata["name"]
         own = {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "rabbitmq"}  # the operator's labels
@@ -113,9 +123,9 @@ def test_what_is_open_on_one_side_is_open_on_the_other(built: Recording) -> None
 
 
 def test_a_side_without_rows_is_left_to_the_namespace(built: Recording) -> None:
-    beat = policies(built, namespaces.SCAN)["celery-beat"]
-    assert beat["policyTypes"] == ["Egress"]
-    assert "ingress" not in beat, "the API server stores no empty list"
+    job = policies(built, namespaces.CHARACTER)["character-migration"]
+    assert job["policyTypes"] == ["Egress"]
+    assert "ingress" not in job, "the API server stores no empty list"
 
 
 USES = {"RABBITMQ_HOST": USE_BROKER, "REDIS_HOST": USE_REDIS, "POSTGRES_HOST": USE_POSTGRES}
@@ -159,8 +169,17 @@ def test_the_model_is_reached_where_its_address_says(url: str, port: int, namesp
 
 
 def test_an_external_database_is_reached_by_its_addresses() -> None:
-    servers = {flow.server for flow in table(external=True, postgres_cidrs="10.7.0.0/24") if flow.ports == (5432,)}
+    servers = {flow.server for flow in table(own_postgres=False, postgres_cidrs="10.7.0.0/24") if flow.ports == (5432,)}
     assert servers == {Addresses(("10.7.0.0/24",))}
+
+
+def test_a_prometheus_of_the_clusters_own_reads_the_same_measurements() -> None:
+    own = {(flow.server, flow.ports) for flow in table() if flow.client == PROMETHEUS}
+    other = {(flow.server, flow.ports) for flow in table(own_prometheus=False) if flow.client == Namespace("watch")}
+    assert other == {
+        (server, ports) for server, ports in own if isinstance(server, Pods) and server.namespace != "monitoring"
+    }
+    assert len(other) > 10
 
 
 def test_a_gateway_calls_the_api_and_authz() -> None:

@@ -8,7 +8,7 @@ from tests.unit.conftest import ROOT, Made, Recording, run_stack
 
 def test_no_code_asks_which_stack_it_is() -> None:
     for folder in ("infra", "stacks"):
-        for source in (ROOT / folder).glob("*.py"):
+        for source in (ROOT / folder).rglob("*.py"):
             assert "get_stack" not in source.read_text(), f"{source.name}: a stack is its file, nothing else"
 
 
