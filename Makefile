@@ -6,7 +6,7 @@ STACK ?= dev
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help up down test unit bench lint lock proto browser promtool preflight
+.PHONY: help up down test unit chaos bench lint lock proto browser promtool preflight
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
@@ -17,11 +17,15 @@ up: preflight $(VENV)/installed ## Stand the stack up on this machine: make up [
 down: ## Remove the lab and everything it made, whichever checkout brought it up
 	@$(PYTHON) -m lab down
 
-test: preflight lint browser promtool ## Lint, types, unit tests, then the cluster tests in a lab of their own
+test: preflight lint browser promtool ## Lint, types, unit tests, then the cluster tests in a lab of their own, dev and prod
 	@$(RUN)/pytest --durations=15
+	@$(RUN)/pytest --durations=15 --stack=prod tests/cluster
 
 unit: $(VENV)/installed promtool ## The unit tests alone: seconds, no lab
 	@$(RUN)/pytest tests/unit
+
+chaos: preflight $(VENV)/installed ## Faults under load in the prod stack, as a table: make chaos [ONLY=network-cut,redis-kill]
+	@$(RUN)/python -m tests.chaos --only '$(ONLY)'
 
 bench: preflight $(VENV)/installed ## The speed figures, measured in the lab: make bench [ONLY=program,burst]
 	@$(RUN)/python -m tests.bench $(ONLY)

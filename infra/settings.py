@@ -23,6 +23,7 @@ from infra.checks import (
 )
 from infra.config_keys import Key
 from infra.monitoring_settings import Alerts, Monitoring
+from infra.network_settings import Network
 from infra.quantities import amount
 from infra.resources import Resources, resources_of
 from infra.service_settings import Api, Authz, Beat, Character, Logging, Model, Rewards, Savers, Worker
@@ -185,6 +186,7 @@ class Postgres:
 class Settings:
     images: Images
     operators: Operators
+    network: Network
     storage: Storage
     rabbitmq: Rabbitmq
     redis: Redis

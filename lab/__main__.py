@@ -20,9 +20,13 @@ def parser() -> argparse.ArgumentParser:
     subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     up = subparsers.add_parser("up", help="bring the lab up, or up to date, and deploy the stack")
     up.add_argument("--stack", default="dev", help=f"one of {', '.join(NODES)} (default: dev)")
+    up.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting other than the stack's")
     up.add_argument("--no-deploy", action="store_true", help="only the cluster, without the stack")
     up.add_argument("--take-over", action="store_true", help="take down a lab of another checkout first")
     subparsers.add_parser("down", help="remove the lab of this machine, whichever checkout it belongs to")
+    node = subparsers.add_parser("node", help="let a node die or start again, or pull and put back its cable")
+    node.add_argument("fault", choices=("kill", "start", "cut", "heal"))
+    node.add_argument("name", help="as in `kubectl get nodes`")
     subparsers.add_parser("tools", help="only build the programs, and list them")
     subparsers.add_parser("images", help="only build the programs and container images, and list the images")
     subparsers.add_parser("env", help='print export lines for a shell: eval "$(python -m lab env)"')
@@ -69,8 +73,17 @@ def _run(arguments: argparse.Namespace) -> int:
         case "up":
             from lab.lifecycle import Options, up
 
-            deploy = not arguments.no_deploy
-            up(checkout, Options(stack=arguments.stack, deploy=deploy, take_over=arguments.take_over))
+            options = Options(
+                stack=arguments.stack,
+                settings=dict(pair(text) for text in arguments.set),
+                deploy=not arguments.no_deploy,
+                take_over=arguments.take_over,
+            )
+            up(checkout, options)
+        case "node":
+            from lab.node_faults import FAULTS
+
+            FAULTS[arguments.fault](checkout, arguments.name)
         case "tools":
             from lab.lifecycle import build_tools
 
@@ -80,6 +93,14 @@ def _run(arguments: argparse.Namespace) -> int:
 
             build_images(checkout)
     return 0
+
+
+def pair(text: str) -> tuple[str, str]:
+    """``KEY=VALUE``. Raises ``LabError``."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise LabError(f"--set takes KEY=VALUE (got {text!r})")
+    return key, value
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -36,6 +36,8 @@ class Stack:
 
     checkout: Checkout
     name: str
+    settings: Mapping[str, str]
+    """Values other than the stack's and the lab's own, by key."""
     programs: Mapping[str, Path]
     image: Callable[[str], str]
     """Full reference of one of the lab's images."""
@@ -91,7 +93,8 @@ class Stack:
         self.write_environment({})
         self._drop_dead_locks()
         own = yaml.safe_load((self.checkout.root / f"Pulumi.{self.name}.yaml").read_text()) or {}
-        content = merged(own, lab_values(self.image, self._manifest), self._encrypted())
+        values = {**lab_values(self.image, self._manifest), **self.settings}
+        content = merged(own, values, self._encrypted())
         self.checkout.stack_file(self.name).write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
     def _manifest(self, tool: str) -> Path:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.nodes import NODES
+
 NAMESPACE = "eco2"
 
 SECRETS = ("modelApiKey", "redisPassword", "postgresPassword")
@@ -33,6 +35,7 @@ _MANIFEST_KEYS = {
 _PLAIN_VALUES = {
     "modelBaseUrl": "http://model.model.svc.cluster.local:8000/v1",
     "storageClass": "gp3",
+    "kubernetesApiCidrs": f"{NODES['dev'][0].address}/32",
     # No load balancer here: the host reaches Services by their own addresses.
     "apiServiceType": "ClusterIP",
     # Debian's (lab/debian.py).

@@ -6,6 +6,7 @@ from app import topology
 from infra import namespaces, outputs, settings
 from infra.authz import Authz, AuthzArgs
 from infra.character import Character, CharacterArgs
+from infra.flows import flows
 from infra.monitoring import operator as prometheus_operator
 from infra.monitoring import targets
 from infra.monitoring.alerts import AlertRules, AlertRulesArgs
@@ -13,17 +14,16 @@ from infra.monitoring.dashboards.configmaps import Dashboards, DashboardsArgs
 from infra.monitoring.prometheus import Prometheus, PrometheusArgs
 from infra.monitoring.targets import Targets, TargetsArgs
 from infra.namespaces import Namespaces, NamespacesArgs
+from infra.network import Network, NetworkArgs
 from infra.operators import Operator, cluster_operator_args, topology_operator_args
 from infra.platform import Platform
 from infra.postgres import Postgres, PostgresArgs
-from infra.rabbitmq import Broker, BrokerArgs
+from infra.rabbitmq import CLUSTER, Broker, BrokerArgs
 from infra.redis import Redis, RedisArgs
 from infra.rewards import Rewards, RewardsArgs
 from infra.scan import Scan, ScanArgs
 from infra.topology import Topology, TopologyArgs
 from infra.users import User, UserArgs
-
-BROKER = "eco2-rabbitmq"
 
 
 def after(*needed: pulumi.Resource) -> pulumi.ResourceOptions:
@@ -41,19 +41,30 @@ prometheus_operator_as_pinned = (
     prometheus_operator.operator_args(monitoring, images, namespaces.MONITORING) if monitoring.operator else None
 )
 
-spaces = Namespaces("namespace", NamespacesArgs(protect=storage.protect_data)).by_name
+spaces = Namespaces("namespace", NamespacesArgs(protect=storage.protect_data, in_mesh=config.network.istio))
+# Whatever is in a namespace comes after the policies that close it.
+network = Network(
+    "network",
+    NetworkArgs(
+        flows=flows(
+            config.network,
+            config.model,
+            own_postgres=not config.postgres.host,
+            own_prometheus=config.monitoring.operator,
+        )
+    ),
+    after(spaces),
+)
 
-operators_space = spaces[namespaces.OPERATORS]
-cluster_operator = Operator("cluster-operator", cluster_operator_as_pinned, after(operators_space))
-topology_operator = Operator("topology-operator", topology_operator_as_pinned, after(operators_space))
+cluster_operator = Operator("cluster-operator", cluster_operator_as_pinned, after(network))
+topology_operator = Operator("topology-operator", topology_operator_as_pinned, after(network))
 
-monitoring_space = spaces[namespaces.MONITORING]
 definers: list[pulumi.Resource] = []
 if prometheus_operator_as_pinned is not None:
-    definers = [Operator(prometheus_operator.NAME, prometheus_operator_as_pinned, after(monitoring_space))]
+    definers = [Operator(prometheus_operator.NAME, prometheus_operator_as_pinned, after(network))]
 
 broker = Broker(
-    BROKER,
+    CLUSTER,
     BrokerArgs(
         namespace=namespaces.RABBITMQ,
         settings=config.rabbitmq,
@@ -61,7 +72,7 @@ broker = Broker(
         storage=storage,
         user_namespaces=tuple(sorted({service.namespace for service in topology.SERVICES})),
     ),
-    after(cluster_operator, spaces[namespaces.RABBITMQ]),
+    after(cluster_operator, network),
 )
 messages = Topology(
     "topology",
@@ -72,7 +83,7 @@ users = {
     service.name: User(
         service.name,
         UserArgs(service=service, cluster=broker.reference),
-        after(messages.vhost, spaces[service.namespace]),
+        after(messages.vhost, network),
     )
     for service in topology.SERVICES
 }
@@ -85,7 +96,7 @@ redis = Redis(
         storage=storage,
         avoid_domain=config.rabbitmq.node_domain,
     ),
-    after(spaces[namespaces.REDIS]),
+    after(network),
 )
 postgres = Postgres(
     "postgres",
@@ -96,7 +107,7 @@ postgres = Postgres(
         storage=storage,
         avoid_domain=config.rabbitmq.node_domain,
     ),
-    after(spaces[namespaces.POSTGRES]),
+    after(network),
 )
 platform = Platform(
     images=images,
@@ -112,12 +123,12 @@ platform = Platform(
 scan = Scan(
     "scan",
     ScanArgs(namespace=namespaces.SCAN, platform=platform, api=config.api, worker=config.worker, model=config.model),
-    after(messages, *users.values(), redis, spaces[namespaces.SCAN]),
+    after(messages, *users.values(), redis, network),
 )
 character = Character(
     "character",
     CharacterArgs(namespace=namespaces.CHARACTER, platform=platform, service=config.character, savers=config.savers),
-    after(messages, *users.values(), postgres, spaces[namespaces.CHARACTER]),
+    after(messages, *users.values(), postgres, network),
 )
 Rewards(
     "rewards",
@@ -134,17 +145,17 @@ Rewards(
 Authz(
     "auth",
     AuthzArgs(namespace=namespaces.AUTH, platform=platform, service=config.authz),
-    after(messages, *users.values(), redis, spaces[namespaces.AUTH]),
+    after(messages, *users.values(), redis, network),
 )
 
 watched = targets.targets(own_prometheus=monitoring.operator, own_postgres=not config.postgres.host)
-Targets("targets", TargetsArgs(rows=watched, broker=BROKER), after(*definers, *spaces.values()))
+Targets("targets", TargetsArgs(rows=watched, broker=CLUSTER), after(*definers, network))
 AlertRules(
     "alerts",
     AlertRulesArgs(namespace=namespaces.MONITORING, settings=config.alerts, brokers=config.rabbitmq.replicas),
-    after(*definers, monitoring_space),
+    after(*definers, network),
 )
-Dashboards("dashboards", DashboardsArgs(namespace=namespaces.MONITORING), after(monitoring_space))
+Dashboards("dashboards", DashboardsArgs(namespace=namespaces.MONITORING), after(network))
 if monitoring.operator:
     Prometheus(
         targets.PROMETHEUS,
@@ -156,8 +167,8 @@ if monitoring.operator:
             watched=targets.watched_namespaces(watched),
             avoid_domain=config.rabbitmq.node_domain,
         ),
-        after(*definers, *spaces.values()),
+        after(*definers, network),
     )
 
-for name, value in outputs.exports(scan.service, BROKER).items():
+for name, value in outputs.exports(scan.service, CLUSTER).items():
     pulumi.export(name, value)

@@ -183,4 +183,7 @@ def test_a_service_selects_pods_that_exist(built: Recording) -> None:
 def test_workloads_with_several_pods_are_spread(prod: Recording) -> None:
     for made in prod.of_kind("Deployment"):
         if made.spec["replicas"] > 1:
-            assert made.spec["template"]["spec"]["topologySpreadConstraints"], f"{made.name}: one node could take all"
+            by_node, _by_zone = made.spec["template"]["spec"]["topologySpreadConstraints"]
+            assert by_node["topologyKey"] == "kubernetes.io/hostname"
+            assert by_node["whenUnsatisfiable"] == "DoNotSchedule", f"{made.name}: one node could take all"
+            assert by_node["nodeTaintsPolicy"] == "Honor", "with a dead node no pod could be scheduled at all"
