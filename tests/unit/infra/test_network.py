@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from infra import namespaces
+from infra.character import GRPC
 from infra.checks import SettingsError
 from infra.flows import (
     CHARACTER,
     DNS,
     PROMETHEUS,
+    REWARD_WORKER,
     SCAN_WORKER,
     USE_BROKER,
     USE_POSTGRES,
@@ -210,8 +212,8 @@ def test_with_istio_the_app_has_sidecars_that_reach_istiod_and_jobs_have_none() 
 
 
 def test_character_is_called_by_the_reward_worker_alone() -> None:
-    clients = {flow.client.name for flow in table() if flow.server == CHARACTER and isinstance(flow.client, Pods)}
-    assert clients == {"reward-worker"}
+    called = [flow for flow in table() if flow.server == CHARACTER and GRPC.number in flow.ports]
+    assert [flow.client for flow in called] == [REWARD_WORKER]
 
 
 @pytest.mark.parametrize(
