@@ -210,7 +210,8 @@ def test_with_istio_the_app_has_sidecars_that_reach_istiod_and_jobs_have_none() 
 
 
 def test_character_is_called_by_the_reward_worker_alone() -> None:
-    clients = {flow.client.name for flow in table() if flow.server == CHARACTER and isinstance(flow.client, Pods)}
+    served = [flow for flow in table() if flow.server == CHARACTER and flow.ports == (50051,)]
+    clients = {flow.client.name for flow in served if isinstance(flow.client, Pods)}
     assert clients == {"reward-worker"}
 
 
