@@ -23,6 +23,8 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--no-deploy", action="store_true", help="only the cluster, without the stack")
     up.add_argument("--take-over", action="store_true", help="take down a lab of another checkout first")
     subparsers.add_parser("down", help="remove the lab of this machine, whichever checkout it belongs to")
+    preview = subparsers.add_parser("preview", help="print what an update of the stack would make, without a cluster")
+    preview.add_argument("--stack", default="dev", help="one that has a Pulumi.<stack>.yaml (default: dev)")
     subparsers.add_parser("tools", help="only build the programs, and list them")
     subparsers.add_parser("images", help="only build the programs and container images, and list the images")
     subparsers.add_parser("env", help='print export lines for a shell: eval "$(python -m lab env)"')
@@ -71,6 +73,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
             deploy = not arguments.no_deploy
             up(checkout, Options(stack=arguments.stack, deploy=deploy, take_over=arguments.take_over))
+        case "preview":
+            from lab.preview import preview
+
+            return preview(checkout, arguments.stack)
         case "tools":
             from lab.lifecycle import build_tools
 
