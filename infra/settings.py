@@ -12,6 +12,7 @@ from typing import Annotated, TypeVar
 
 import pulumi
 
+from infra.aws_settings import Aws
 from infra.checks import (
     SettingsError,
     check_at_least,
@@ -189,6 +190,7 @@ class Settings:
     savers: Savers
     authz: Authz
     logging: Logging
+    aws: Aws
 
 
 def load() -> Settings:

@@ -29,6 +29,8 @@ _PLAIN_VALUES = {
     "storageClass": "gp3",
     # No load balancer here: the host reaches Services by their own addresses.
     "apiServiceType": "ClusterIP",
+    # The lab has its own nodes and volumes, and nobody's account.
+    "awsClusterName": "",
 }
 
 
@@ -47,6 +49,9 @@ PINNED_MANIFESTS = {f"{NAMESPACE}:{key}Sha256": tool for key, tool in _MANIFEST_
 
 _PLACEHOLDERS = {
     "appImage": "registry.example/eco2-app:preview",
+    "awsSubnetIds": "subnet-00000001,subnet-00000002,subnet-00000003",
+    "awsClusterSecurityGroupId": "sg-00000001",
+    "awsVpcId": "vpc-00000001",
 }
 """What a stack cannot be previewed without, by key; the values mean nothing."""
 

@@ -5,6 +5,7 @@ import pulumi
 from app import topology
 from infra import namespaces, outputs, settings
 from infra.authz import Authz, AuthzArgs
+from infra.aws import cloud
 from infra.character import Character, CharacterArgs
 from infra.namespaces import Namespaces, NamespacesArgs
 from infra.operators import Operator, cluster_operator_args, topology_operator_args
@@ -31,6 +32,7 @@ images, storage = config.images, config.storage
 cluster_operator_as_pinned = cluster_operator_args(config.operators, images)
 topology_operator_as_pinned = topology_operator_args(config.operators, images)
 
+aws = cloud(config)
 spaces = Namespaces("namespace", NamespacesArgs(protect=storage.protect_data)).by_name
 
 operators_space = spaces[namespaces.OPERATORS]
@@ -46,7 +48,7 @@ broker = Broker(
         storage=storage,
         user_namespaces=tuple(sorted({service.namespace for service in topology.SERVICES})),
     ),
-    after(cluster_operator, spaces[namespaces.RABBITMQ]),
+    after(cluster_operator, spaces[namespaces.RABBITMQ], *aws.nodes, *aws.volumes),
 )
 messages = Topology(
     "topology",
@@ -69,8 +71,9 @@ redis = Redis(
         images=images,
         storage=storage,
         avoid_domain=config.rabbitmq.node_domain,
+        external_host=aws.redis_host,
     ),
-    after(spaces[namespaces.REDIS]),
+    after(spaces[namespaces.REDIS], *aws.volumes),
 )
 postgres = Postgres(
     "postgres",
@@ -80,8 +83,9 @@ postgres = Postgres(
         images=images,
         storage=storage,
         avoid_domain=config.rabbitmq.node_domain,
+        external_host=aws.postgres_host,
     ),
-    after(spaces[namespaces.POSTGRES]),
+    after(spaces[namespaces.POSTGRES], *aws.volumes),
 )
 platform = Platform(
     images=images,
@@ -90,6 +94,7 @@ platform = Platform(
     postgres=config.postgres,
     rabbitmq_host=broker.host,
     redis_host=redis.host,
+    redis_tls=redis.tls,
     postgres_host=postgres.host,
     users=users,
     avoid_domain=config.rabbitmq.node_domain,
@@ -122,5 +127,5 @@ Authz(
     after(messages, *users.values(), redis, spaces[namespaces.AUTH]),
 )
 
-for name, value in outputs.exports(scan.service, BROKER).items():
+for name, value in {**outputs.exports(scan.service, BROKER), **aws.outputs}.items():
     pulumi.export(name, value)
