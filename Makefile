@@ -6,7 +6,7 @@ STACK ?= dev
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help up down test unit chaos bench lint lock proto browser promtool preflight
+.PHONY: help up down preview test unit chaos bench lint lock proto browser promtool preflight
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
@@ -16,6 +16,9 @@ up: preflight $(VENV)/installed ## Stand the stack up on this machine: make up [
 
 down: ## Remove the lab and everything it made, whichever checkout brought it up
 	@$(PYTHON) -m lab down
+
+preview: $(VENV)/installed ## What an update of the stack would make, without any cluster: make preview [STACK=dev|prod]
+	@$(RUN)/python -m lab preview --stack $(STACK)
 
 test: preflight lint browser promtool ## Lint, types, unit tests, then the cluster tests in a lab of their own, dev and prod
 	@$(RUN)/pytest --durations=15

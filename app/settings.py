@@ -28,6 +28,8 @@ class Settings(BrokerSettings):
     redis_host: str
     redis_port: Port = 6379
     redis_password: SecretStr
+    redis_tls: bool = False
+    """Whether Redis takes TLS alone. Its certificate must then be of an authority that the image trusts."""
 
     state_ttl_seconds: PositiveInt = 3600
     """A scan's record and what belongs to it live so long after the last write to it; a photo so long in all."""

@@ -24,6 +24,16 @@ def check_password(name: str, value: str) -> str:
     return value
 
 
+def check_store_password(name: str, value: str, *, refused: str) -> str:
+    """A password that a store of AWS takes as well: without the characters ``refused``."""
+    if found := sorted(set(value) & set(refused)):
+        raise SettingsError(
+            f"{name} must be without {' '.join(found)}, which AWS refuses. "
+            f"Use: pulumi config set --secret {name} $(openssl rand -hex 24)"
+        )
+    return value
+
+
 def check_at_least(name: str, value: int, least: int) -> None:
     if value < least:
         raise SettingsError(f"{name} must be {least} or more (got {value}).")

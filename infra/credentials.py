@@ -38,7 +38,7 @@ def secret_env(name: str, secret_name: str, key: str) -> EnvVarArgs:
     return EnvVarArgs(name=name, value_from=EnvVarSourceArgs(secret_key_ref=selector))
 
 
-def plain_env(values: Mapping[str, str]) -> list[EnvVarArgs]:
+def plain_env(values: Mapping[str, pulumi.Input[str]]) -> list[EnvVarArgs]:
     return [EnvVarArgs(name=name, value=value) for name, value in values.items()]
 
 

@@ -4,7 +4,7 @@ What no row allows is refused, on the client's side and on the server's.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -112,27 +112,31 @@ MEASURED = (
 """Who has a page of measurements, and where."""
 
 
-def flows(network: Network, model: Model, *, own_postgres: bool, own_prometheus: bool) -> tuple[Flow, ...]:
+def flows(
+    network: Network, model: Model, *, own_redis: bool, own_postgres: bool, own_prometheus: bool
+) -> tuple[Flow, ...]:
     """All rows. DNS is not among them: every pod may ask it."""
+    others = [pods for pods, own in ((REDIS, own_redis), (POSTGRES, own_postgres)) if not own]
     return (
         *(Flow(client, BROKERS, (rabbitmq.AMQP_PORT,)) for client in USE_BROKER),
-        *(Flow(client, REDIS, (redis.PORT,)) for client in USE_REDIS),
-        *_postgres(network, own=own_postgres),
+        *_stores(network, own_redis=own_redis, own_postgres=own_postgres),
         Flow(REWARD_WORKER, CHARACTER, (character.GRPC.number,)),
         _model(network, model),
         *_outside(network),
         Flow(BROKERS, BROKERS, (EPMD_PORT, ERLANG_PORT)),
         Flow(TOPOLOGY_OPERATOR, BROKERS, (rabbitmq.MANAGEMENT_PORT,)),
-        *_measurements(network, own=own_prometheus, own_postgres=own_postgres),
+        *_measurements(network, own_prometheus=own_prometheus, others=others),
         *_kubernetes(network, own_prometheus=own_prometheus),
         *(Flow(client, ISTIOD, (ISTIOD_PORT,)) for client in IN_MESH if network.istio),
     )
 
 
-def _postgres(network: Network, *, own: bool) -> Iterator[Flow]:
-    server = POSTGRES if own else Addresses(cidrs("postgresCidrs", network.postgres_cidrs))
+def _stores(network: Network, *, own_redis: bool, own_postgres: bool) -> Iterator[Flow]:
+    outside = Addresses(cidrs("storeCidrs", network.store_cidrs))
+    for client in USE_REDIS:
+        yield Flow(client, REDIS if own_redis else outside, (redis.PORT,))
     for client in USE_POSTGRES:
-        yield Flow(client, server, (postgres_config.PORT,))
+        yield Flow(client, POSTGRES if own_postgres else outside, (postgres_config.PORT,))
 
 
 def _outside(network: Network) -> Iterator[Flow]:
@@ -143,12 +147,13 @@ def _outside(network: Network) -> Iterator[Flow]:
         yield Flow(gateway, AUTHZ, (authz.GRPC.number,))
 
 
-def _measurements(network: Network, *, own: bool, own_postgres: bool) -> Iterator[Flow]:
-    client = PROMETHEUS if own else Namespace(network.prometheus_namespace)
+def _measurements(network: Network, *, own_prometheus: bool, others: Collection[Pods]) -> Iterator[Flow]:
+    """``others`` are pods that somebody else runs."""
+    client = PROMETHEUS if own_prometheus else Namespace(network.prometheus_namespace)
     for server, ports in MEASURED:
-        if server != POSTGRES or own_postgres:
+        if server not in others:
             yield Flow(client, server, ports)
-    if own:
+    if own_prometheus:
         yield Flow(PROMETHEUS, PROMETHEUS_OPERATOR, (8080,))
 
 

@@ -23,15 +23,15 @@ class Network:
     """The API server's own addresses: policies judge a packet after its Service address was translated."""
     model_cidrs: Annotated[str, Key("modelCidrs")]
     """Of a model outside of the cluster. One that is a Service is found by its namespace."""
-    postgres_cidrs: Annotated[str, Key("postgresCidrs")]
-    """Of an external PostgreSQL."""
+    store_cidrs: Annotated[str, Key("storeCidrs")]
+    """Of an external Redis and PostgreSQL."""
     prometheus_namespace: Annotated[str, Key("prometheusNamespace")]
     """Whose pods may read measurements, in a cluster that has a Prometheus of its own."""
     istio: Annotated[bool, Key("istio")]
     """The app's pods get sidecars. Pod Security ``restricted`` then needs Istio's CNI plugin."""
 
     def __post_init__(self) -> None:
-        for name in ("clientCidrs", "kubernetesApiCidrs", "modelCidrs", "postgresCidrs"):
+        for name in ("clientCidrs", "kubernetesApiCidrs", "modelCidrs", "storeCidrs"):
             cidrs(name, getattr(self, re.sub("([A-Z])", lambda letter: f"_{letter[0].lower()}", name)))
 
 

@@ -25,8 +25,9 @@ class Platform:
     redis: Redis
     postgres: Postgres
     rabbitmq_host: str
-    redis_host: str
-    postgres_host: str
+    redis_host: pulumi.Input[str]
+    redis_tls: bool
+    postgres_host: pulumi.Input[str]
     users: Mapping[str, User]
     """RabbitMQ users by the name of their service."""
     avoid_domain: str
@@ -50,7 +51,8 @@ def broker_env(platform: Platform, service: str) -> list[EnvVarArgs]:
 
 def redis_env(platform: Platform) -> list[EnvVarArgs]:
     address = {"REDIS_HOST": platform.redis_host, "REDIS_PORT": str(redis.PORT)}
-    return [*plain_env(address), secret_env("REDIS_PASSWORD", REDIS_SECRET, redis.PASSWORD_KEY)]
+    tls = {"REDIS_TLS": "true"} if platform.redis_tls else {}
+    return [*plain_env(address | tls), secret_env("REDIS_PASSWORD", REDIS_SECRET, redis.PASSWORD_KEY)]
 
 
 def postgres_env(platform: Platform) -> list[EnvVarArgs]:

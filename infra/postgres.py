@@ -59,18 +59,21 @@ class PostgresArgs:
     storage: Storage
     avoid_domain: str
     """The brokers' nodes."""
+    external_host: pulumi.Input[str] | None = None
+    """Of a server that this program makes elsewhere; one that is there already is named in the settings."""
 
 
 class Postgres(pulumi.ComponentResource):
     """Ready when PostgreSQL takes connections. With an external server it is nothing but that server's name."""
 
-    host: str
+    host: pulumi.Input[str]
 
     def __init__(self, name: str, args: PostgresArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("eco2:postgres:Postgres", name, None, opts)
-        if not args.settings.host:
+        external = args.external_host or args.settings.host
+        if not external:
             self._serve(name, args)
-        self.host = args.settings.host or f"{name}.{args.namespace}.svc"
+        self.host = external or f"{name}.{args.namespace}.svc"
         self.register_outputs({"host": self.host})
 
     def _serve(self, name: str, args: PostgresArgs) -> None:

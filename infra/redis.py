@@ -53,16 +53,29 @@ class RedisArgs:
     storage: Storage
     avoid_domain: str
     """The brokers' nodes."""
+    external_host: pulumi.Input[str] | None = None
+    """Of a server that takes TLS alone. None: one in the cluster."""
 
 
 class Redis(pulumi.ComponentResource):
-    """Ready when Redis answers. It runs beside the data nodes, not on them: its memory is not the brokers'."""
+    """Ready when Redis answers. It runs beside the data nodes, not on them: its memory is not the brokers'.
 
-    host: str
-    """DNS name within the cluster."""
+    With an external server it is nothing but that server's name.
+    """
+
+    host: pulumi.Input[str]
+    tls: bool
+    """Whether clients connect by TLS: outside of the cluster's network they must."""
 
     def __init__(self, name: str, args: RedisArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("eco2:redis:Redis", name, None, opts)
+        self.tls = args.external_host is not None
+        if args.external_host is None:
+            self._serve(name, args)
+        self.host = args.external_host or f"{name}.{args.namespace}.svc"
+        self.register_outputs({"host": self.host})
+
+    def _serve(self, name: str, args: RedisArgs) -> None:
         metadata = metadata_of(name, args.namespace)
         child = pulumi.ResourceOptions(parent=self)
         conf = {"redis.conf": redis_config(args.settings)}
@@ -83,8 +96,6 @@ class Redis(pulumi.ComponentResource):
         server = StatefulSet(name, metadata=metadata, spec=statefulset_spec(name, args), opts=protected)
         behind = pulumi.ResourceOptions(parent=self, depends_on=[server])
         Service(name, metadata=metadata, spec=service_spec(name), opts=behind)
-        self.host = f"{name}.{args.namespace}.svc"
-        self.register_outputs({"host": self.host})
 
 
 def headless_name(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, TypeVar
 
 import pulumi
 
+from infra.aws_settings import Aws
 from infra.checks import (
     SettingsError,
     check_at_least,
@@ -202,6 +203,7 @@ class Settings:
     logging: Logging
     monitoring: Monitoring
     alerts: Alerts
+    aws: Aws
 
 
 def load() -> Settings:

@@ -27,6 +27,8 @@ def parser() -> argparse.ArgumentParser:
     node = subparsers.add_parser("node", help="let a node die or start again, or pull and put back its cable")
     node.add_argument("fault", choices=("kill", "start", "cut", "heal"))
     node.add_argument("name", help="as in `kubectl get nodes`")
+    preview = subparsers.add_parser("preview", help="print what an update of the stack would make, without a cluster")
+    preview.add_argument("--stack", default="dev", help="one that has a Pulumi.<stack>.yaml (default: dev)")
     subparsers.add_parser("tools", help="only build the programs, and list them")
     subparsers.add_parser("images", help="only build the programs and container images, and list the images")
     subparsers.add_parser("env", help='print export lines for a shell: eval "$(python -m lab env)"')
@@ -84,6 +86,10 @@ def _run(arguments: argparse.Namespace) -> int:
             from lab.node_faults import FAULTS
 
             FAULTS[arguments.fault](checkout, arguments.name)
+        case "preview":
+            from lab.preview import preview
+
+            return preview(checkout, arguments.stack)
         case "tools":
             from lab.lifecycle import build_tools
 

@@ -17,6 +17,8 @@ class Checkout:
     """Paths below one working copy of the repository."""
 
     root: Path
+    other_scratch: Path | None = None
+    """Where to write instead of ``.lab``."""
 
     @classmethod
     def here(cls) -> "Checkout":
@@ -31,7 +33,7 @@ class Checkout:
     @property
     def scratch(self) -> Path:
         """Everything that the running lab writes."""
-        return self.root / ".lab"
+        return self.other_scratch or self.root / ".lab"
 
     @property
     def log(self) -> Path:

@@ -1,6 +1,6 @@
 """``up`` from beginning to end."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +18,10 @@ from lab.manifests import Manifests
 from lab.nodes import nodes_of
 from lab.preflight import check_machine
 from lab.records import Record
-from lab.stack import Stack, official_pulumi
+from lab.stack import Stack
 from lab.teardown import clean_leftovers, take_down
-from lab.tools import ToolBuilder, all_tools
+from lab.tools import ORDER, ToolBuilder, all_tools
+from lab.workspace import official_pulumi
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +38,11 @@ class Options:
 
 
 @contextmanager
-def building_tools(checkout: Checkout) -> Iterator[ToolBuilder]:
-    """Build the tools that are missing, in the background. Be the only one who builds on this machine."""
+def building_tools(checkout: Checkout, names: Sequence[str] = ORDER) -> Iterator[ToolBuilder]:
+    """Build the named tools that are missing, in the background. Be the only one who builds on this machine."""
     cache = Cache(cache_root())
-    wanted = [tool for tool in all_tools(checkout.lab / "tools") if tool.name != "pulumi" or not official_pulumi()]
+    unneeded = {"pulumi"} if official_pulumi() else set()
+    wanted = [tool for tool in all_tools(checkout.lab / "tools") if tool.name in set(names) - unneeded]
     with cache.locked(), closing(ToolBuilder(cache, wanted)) as tools:
         yield tools
 

@@ -55,11 +55,7 @@ def problems(facts: Facts, *, go_needed: tuple[int, int], bytes_needed: int) -> 
         found.append(f"the lab needs Debian 12 or newer, this is {facts.distribution or 'unknown'}")
     if facts.user != 0:
         found.append("the lab needs root: it makes network namespaces, mounts and control groups")
-    wanted = ".".join(map(str, go_needed))
-    if facts.go is None:
-        found.append(f"Go is missing: install Go {wanted} or newer and put it on PATH")
-    elif facts.go < go_needed:
-        found.append(f"Go {'.'.join(map(str, facts.go))} is too old: install Go {wanted} or newer")
+    found += go_problems(facts.go, go_needed)
     if taken := overlapping(facts.networks):
         ours = ", ".join(map(str, RANGES))
         found.append(f"address range taken: {', '.join(taken)} is in use on this machine, the lab needs {ours}")
@@ -67,6 +63,16 @@ def problems(facts: Facts, *, go_needed: tuple[int, int], bytes_needed: int) -> 
         free, needed = facts.free_bytes / GIBIBYTE, bytes_needed / GIBIBYTE
         found.append(f"disk too small: {free:.1f} GiB free, {needed:.0f} GiB needed")
     return found
+
+
+def go_problems(go: tuple[int, int] | None, needed: tuple[int, int]) -> list[str]:
+    """Why tools cannot be built with this version of Go; empty if they can."""
+    wanted = ".".join(map(str, needed))
+    if go is None:
+        return [f"Go is missing: install Go {wanted} or newer and put it on PATH"]
+    if go < needed:
+        return [f"Go {'.'.join(map(str, go))} is too old: install Go {wanted} or newer"]
+    return []
 
 
 def gather(cache: Path, checkout: Path) -> Facts:
@@ -82,14 +88,24 @@ def gather(cache: Path, checkout: Path) -> Facts:
     )
 
 
+def go_needed(checkout: Checkout) -> tuple[int, int]:
+    """The Go version that the tools ask for."""
+    return max(go_directive((tool.folder / "go.mod").read_text()) for tool in all_tools(checkout.lab / "tools"))
+
+
+def check_go(checkout: Checkout) -> None:
+    """Raises ``LabError`` where the tools cannot be built."""
+    if found := go_problems(go_version(), go_needed(checkout)):
+        raise LabError("\n".join(found))
+
+
 def check_machine(checkout: Checkout) -> None:
     """Raises ``LabError`` with all problems of this machine."""
     cache = cache_root()
-    go_mods = [(tool.folder / "go.mod").read_text() for tool in all_tools(checkout.lab / "tools")]
-    filled = len(list((cache / "tools").glob("*"))) >= len(go_mods)
+    filled = len(list((cache / "tools").glob("*"))) >= len(all_tools(checkout.lab / "tools"))
     found = problems(
         gather(cache, checkout.root),
-        go_needed=max(map(go_directive, go_mods)),
+        go_needed=go_needed(checkout),
         bytes_needed=WARM_DISK if filled else COLD_DISK,
     )
     if found:

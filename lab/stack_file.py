@@ -40,6 +40,8 @@ _PLAIN_VALUES = {
     "apiServiceType": "ClusterIP",
     # Debian's (lab/debian.py).
     "prometheusVersion": "2.53.3",
+    # The lab has its own nodes and volumes, and nobody's account.
+    "awsClusterName": "",
 }
 
 
@@ -50,6 +52,30 @@ def lab_values(image: Callable[[str], str], manifest: Callable[[str], Path]) -> 
     for key, tool in _MANIFEST_KEYS.items():
         file = manifest(tool)
         values |= {key: str(file), f"{key}Sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    return values
+
+
+PINNED_MANIFESTS = {f"{NAMESPACE}:{key}Sha256": tool for key, tool in _MANIFEST_KEYS.items()}
+"""Operator by the full key of its manifest's checksum. A stack file without the checksum has not chosen a manifest."""
+
+_PLACEHOLDERS = {
+    "appImage": "registry.example/eco2-app:preview",
+    "awsSubnetIds": "subnet-00000001,subnet-00000002,subnet-00000003",
+    "awsClusterSecurityGroupId": "sg-00000001",
+    "awsVpcId": "vpc-00000001",
+}
+"""What a stack cannot be previewed without, by key; the values mean nothing."""
+
+
+def placeholders(own: Mapping[str, Any], manifests: Mapping[str, Path]) -> dict[str, str]:
+    """Values for a preview by key: what the stack's own configuration leaves to be set, and nothing that it sets.
+
+    ``manifests`` are those to use for the operators, by the full keys of their checksums.
+    """
+    values = {key: value for key, value in _PLACEHOLDERS.items() if f"{NAMESPACE}:{key}" not in own}
+    for key, file in manifests.items():
+        name = key.removeprefix(f"{NAMESPACE}:")
+        values |= {name.removesuffix("Sha256"): str(file), name: hashlib.sha256(file.read_bytes()).hexdigest()}
     return values
 
 

@@ -5,6 +5,7 @@ import pulumi
 from app import topology
 from infra import namespaces, outputs, settings
 from infra.authz import Authz, AuthzArgs
+from infra.aws import cloud
 from infra.character import Character, CharacterArgs
 from infra.flows import flows
 from infra.monitoring import operator as prometheus_operator
@@ -41,6 +42,9 @@ prometheus_operator_as_pinned = (
     prometheus_operator.operator_args(monitoring, images, namespaces.MONITORING) if monitoring.operator else None
 )
 
+aws = cloud(config)
+own_redis = aws.redis_host is None
+own_postgres = not config.postgres.host and aws.postgres_host is None
 spaces = Namespaces("namespace", NamespacesArgs(protect=storage.protect_data, in_mesh=config.network.istio))
 # Whatever is in a namespace comes after the policies that close it.
 network = Network(
@@ -49,7 +53,8 @@ network = Network(
         flows=flows(
             config.network,
             config.model,
-            own_postgres=not config.postgres.host,
+            own_redis=own_redis,
+            own_postgres=own_postgres,
             own_prometheus=config.monitoring.operator,
         )
     ),
@@ -72,7 +77,7 @@ broker = Broker(
         storage=storage,
         user_namespaces=tuple(sorted({service.namespace for service in topology.SERVICES})),
     ),
-    after(cluster_operator, network),
+    after(cluster_operator, network, *aws.nodes, *aws.volumes),
 )
 messages = Topology(
     "topology",
@@ -95,8 +100,9 @@ redis = Redis(
         images=images,
         storage=storage,
         avoid_domain=config.rabbitmq.node_domain,
+        external_host=aws.redis_host,
     ),
-    after(network),
+    after(network, *aws.volumes),
 )
 postgres = Postgres(
     "postgres",
@@ -106,8 +112,9 @@ postgres = Postgres(
         images=images,
         storage=storage,
         avoid_domain=config.rabbitmq.node_domain,
+        external_host=aws.postgres_host,
     ),
-    after(network),
+    after(network, *aws.volumes),
 )
 platform = Platform(
     images=images,
@@ -116,6 +123,7 @@ platform = Platform(
     postgres=config.postgres,
     rabbitmq_host=broker.host,
     redis_host=redis.host,
+    redis_tls=redis.tls,
     postgres_host=postgres.host,
     users=users,
     avoid_domain=config.rabbitmq.node_domain,
@@ -148,7 +156,7 @@ Authz(
     after(messages, *users.values(), redis, network),
 )
 
-watched = targets.targets(own_prometheus=monitoring.operator, own_postgres=not config.postgres.host)
+watched = targets.targets(own_prometheus=monitoring.operator, own_redis=own_redis, own_postgres=own_postgres)
 Targets("targets", TargetsArgs(rows=watched, broker=CLUSTER), after(*definers, network))
 AlertRules(
     "alerts",
@@ -167,8 +175,8 @@ if monitoring.operator:
             watched=targets.watched_namespaces(watched),
             avoid_domain=config.rabbitmq.node_domain,
         ),
-        after(*definers, network),
+        after(*definers, network, *aws.volumes),
     )
 
-for name, value in outputs.exports(scan.service, CLUSTER).items():
+for name, value in {**outputs.exports(scan.service, CLUSTER), **aws.outputs}.items():
     pulumi.export(name, value)

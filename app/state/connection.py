@@ -75,4 +75,8 @@ def connect_async_waiting(settings: Settings) -> redis.asyncio.Redis:
 
 def _url(settings: Settings, database: int) -> str:
     password = quote(settings.redis_password.get_secret_value(), safe="")
-    return f"redis://:{password}@{settings.redis_host}:{settings.redis_port}/{database}"
+    address = f"{settings.redis_host}:{settings.redis_port}/{database}"
+    if settings.redis_tls:
+        # Celery takes no such URL without a word on certificates.
+        return f"rediss://:{password}@{address}?ssl_cert_reqs=required"
+    return f"redis://:{password}@{address}"

@@ -78,9 +78,9 @@ OURSELVES = (
 )
 
 
-def targets(*, own_prometheus: bool, own_postgres: bool) -> tuple[Target, ...]:
+def targets(*, own_prometheus: bool, own_redis: bool, own_postgres: bool) -> tuple[Target, ...]:
     """All rows but the brokers', who bring a Service of their own. What the stack does not run is left out."""
-    stores = (REDIS, POSTGRES) if own_postgres else (REDIS,)
+    stores = [store for store, own in ((REDIS, own_redis), (POSTGRES, own_postgres)) if own]
     return (*APPS, *OPERATORS, *stores, *(OURSELVES if own_prometheus else ()))
 
 

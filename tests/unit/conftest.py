@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 import functools
 import hashlib
+import json
 import runpy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -68,6 +69,16 @@ class Recording:
         """Kubernetes objects of one kind, in the order of their registration."""
         return [made for made in self.made if made.type.startswith("kubernetes:") and made.type.endswith(f":{kind}")]
 
+    def of_aws(self, kind: str) -> list[Made]:
+        """Resources of AWS of one kind, like ``NodeGroup``."""
+        return [made for made in self.made if made.type.startswith("aws:") and made.type.endswith(f":{kind}")]
+
+    def one_of_aws(self, kind: str, name: str | None = None) -> Made:
+        """The resource of AWS of that kind, and of that name if there are several."""
+        found = [made for made in self.of_aws(kind) if name in (None, made.name)]
+        assert len(found) == 1, f"{len(found)} resources {kind} {name or ''}"
+        return found[0]
+
     def one(self, kind: str, name: str, namespace: str | None = None) -> Made:
         """The Kubernetes object of that kind and ``metadata.name``."""
         found = [
@@ -99,7 +110,13 @@ class _Echo(Mocks):
         return {}, None
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        return f"{args.name}-id", args.inputs
+        return f"{args.name}-id", args.inputs | (_made_by_aws(args) if args.typ.startswith("aws:") else {})
+
+
+def _made_by_aws(args: MockResourceArgs) -> dict[str, Any]:
+    """The name that others use a resource by, and policies as the text that they are in AWS."""
+    policies = {key: args.inputs[key] for key in ("assumeRolePolicy", "policy") if key in args.inputs}
+    return {"arn": f"arn:{args.name}"} | {key: json.dumps(policy) for key, policy in policies.items()}
 
 
 class _Monitor(MockMonitor):
@@ -181,6 +198,8 @@ UNSET = {
     "redisPassword": "not-a-real-password",
     "postgresPassword": "not-a-real-database-password",
     "modelApiKey": "not-a-real-key",
+    "awsSubnetIds": "subnet-0000000a,subnet-0000000b,subnet-0000000c",
+    "awsClusterSecurityGroupId": "sg-0000000d",
     "clusterOperatorManifest": str(CLUSTER_OPERATOR),
     "clusterOperatorManifestSha256": hashlib.sha256(CLUSTER_OPERATOR.read_bytes()).hexdigest(),
     "topologyOperatorManifest": str(TOPOLOGY_OPERATOR),

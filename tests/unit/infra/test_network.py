@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from infra import namespaces
-from infra.character import GRPC
 from infra.checks import SettingsError
 from infra.flows import (
     CHARACTER,
     DNS,
+    POSTGRES,
     PROMETHEUS,
-    REWARD_WORKER,
+    REDIS,
     SCAN_WORKER,
     USE_BROKER,
     USE_POSTGRES,
@@ -34,7 +34,7 @@ Policy = dict[str, Any]
 def settings(**changed: Any) -> Network:
     everywhere = dict.fromkeys(("client_cidrs", "kubernetes_api_cidrs", "model_cidrs"), "0.0.0.0/0")
     values: dict[str, Any] = {
-        "postgres_cidrs": "10.0.0.0/8",
+        "store_cidrs": "10.0.0.0/8",
         "gateway_namespace": "",
         "prometheus_namespace": "watch",
         "istio": False,
@@ -47,9 +47,10 @@ def model(url: str) -> Model:
 
 
 def table(
-    url: str = "https://api.example/v1", *, own_postgres: bool = True, own_prometheus: bool = True, **changed: Any
+    url: str = "https://api.example/v1", *, own_stores: bool = True, own_prometheus: bool = True, **changed: Any
 ) -> tuple[Flow, ...]:
-    return flows(settings(**changed), model(url), own_postgres=own_postgres, own_prometheus=own_prometheus)
+    own = {"own_redis": own_stores, "own_postgres": own_stores, "own_prometheus": own_prometheus}
+    return flows(settings(**changed), model(url), **own)
 
 
 def policies(stack: Recording, namespace: str) -> dict[str, Policy]:
@@ -170,9 +171,11 @@ def test_the_model_is_reached_where_its_address_says(url: str, port: int, namesp
     assert flow.server == (Namespace(namespace) if namespace else Addresses(("192.0.2.0/24",)))
 
 
-def test_an_external_database_is_reached_by_its_addresses() -> None:
-    servers = {flow.server for flow in table(own_postgres=False, postgres_cidrs="10.7.0.0/24") if flow.ports == (5432,)}
-    assert servers == {Addresses(("10.7.0.0/24",))}
+def test_external_stores_are_reached_by_their_addresses_and_have_no_page_of_measurements() -> None:
+    outside = Addresses(("10.7.0.0/24",))
+    rows = table(own_stores=False, store_cidrs="10.7.0.0/24")
+    assert {flow.server for flow in rows if flow.ports in ((5432,), (6379,))} == {outside}
+    assert not {flow.server for flow in rows} & {REDIS, POSTGRES}
 
 
 def test_a_prometheus_of_the_clusters_own_reads_the_same_measurements() -> None:
@@ -212,8 +215,9 @@ def test_with_istio_the_app_has_sidecars_that_reach_istiod_and_jobs_have_none() 
 
 
 def test_character_is_called_by_the_reward_worker_alone() -> None:
-    called = [flow for flow in table() if flow.server == CHARACTER and GRPC.number in flow.ports]
-    assert [flow.client for flow in called] == [REWARD_WORKER]
+    served = [flow for flow in table() if flow.server == CHARACTER and flow.ports == (50051,)]
+    clients = {flow.client.name for flow in served if isinstance(flow.client, Pods)}
+    assert clients == {"reward-worker"}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.stack_file import SECRETS, lab_values, merged, missing_secrets
+from lab.stack_file import PINNED_MANIFESTS, SECRETS, lab_values, merged, missing_secrets, placeholders
 
 ENCRYPTED = {"encryptionsalt": "v1:salt", "config": {"eco2:modelApiKey": {"secure": "v1:lab"}}}
 
@@ -60,3 +60,16 @@ def test_every_image_of_the_stack_is_the_labs_own(manifest: Path) -> None:
     images = {key: value for key, value in values.items() if key.endswith("Image")}
     assert len(images) == 11
     assert all(value.startswith("localhost/eco2/") for value in images.values()), "it would be pulled from a registry"
+
+
+def test_a_preview_sets_what_the_stack_leaves_open_and_nothing_else(manifest: Path) -> None:
+    values = placeholders({"eco2:appImage": "registry/app:7"}, {})
+    assert "appImage" not in values, "the plan would not be the stack's own"
+    assert "appImage" in placeholders({}, {})
+
+
+def test_a_manifest_of_a_preview_comes_with_its_checksum(manifest: Path) -> None:
+    values = placeholders({}, dict.fromkeys(PINNED_MANIFESTS, manifest))
+    for key in ("clusterOperatorManifest", "topologyOperatorManifest"):
+        assert values[key] == str(manifest)
+        assert values[f"{key}Sha256"] == hashlib.sha256(manifest.read_bytes()).hexdigest()

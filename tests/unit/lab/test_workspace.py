@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.stack import official_pulumi
+from lab.workspace import official_pulumi
 
 PLUGIN = Path("plugins/resource-kubernetes-v4.34.2/pulumi-resource-kubernetes")
 
