@@ -50,12 +50,9 @@ def broker_env(platform: Platform, service: str) -> list[EnvVarArgs]:
 
 
 def redis_env(platform: Platform) -> list[EnvVarArgs]:
-    address = {
-        "REDIS_HOST": platform.redis_host,
-        "REDIS_PORT": str(redis.PORT),
-        "REDIS_TLS": str(platform.redis_tls).lower(),
-    }
-    return [*plain_env(address), secret_env("REDIS_PASSWORD", REDIS_SECRET, redis.PASSWORD_KEY)]
+    address = {"REDIS_HOST": platform.redis_host, "REDIS_PORT": str(redis.PORT)}
+    tls = {"REDIS_TLS": "true"} if platform.redis_tls else {}
+    return [*plain_env(address | tls), secret_env("REDIS_PASSWORD", REDIS_SECRET, redis.PASSWORD_KEY)]
 
 
 def postgres_env(platform: Platform) -> list[EnvVarArgs]:

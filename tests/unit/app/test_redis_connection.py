@@ -1,10 +1,13 @@
 """How long a command to Redis may take in all, and which one is tried again."""
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 
 import pytest
 import redis
+import redis.asyncio
+from celery import Celery
 
 from app.settings import ApiSettings
 from app.state import connection
@@ -46,3 +49,17 @@ def test_a_command_whose_connection_was_cut_is_tried_again(
     connections, error = asyncio.run(pinged_in_vain(monkeypatch, "cuts"))
     assert issubclass(error, redis.ConnectionError)
     assert connections > 1, "a connection that has died in the pool would fail a request"
+
+
+def test_tls_means_a_certificate_that_is_checked(
+    environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_TLS", "true")
+    settings = ApiSettings()
+    pools = (connection.connect(settings, 1), connection.connect_async(settings, 1))
+    for made in (client.connection_pool.make_connection() for client in pools):
+        assert isinstance(made, redis.SSLConnection | redis.asyncio.SSLConnection), "the password would go in plain"
+    arguments = connection.connect(settings, 1).connection_pool.connection_kwargs
+    assert (arguments["ssl_cert_reqs"], arguments.get("ssl_check_hostname", True)) == ("required", True)
+    results = Celery(backend=connection.results_url(settings)).backend
+    assert results.connparams["ssl_cert_reqs"] == ssl.CERT_REQUIRED
