@@ -6,7 +6,7 @@ STACK ?= dev
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help up down preview test unit bench lint lock proto browser preflight
+.PHONY: help up down preview test unit chaos bench lint lock proto browser promtool preflight
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
@@ -20,11 +20,15 @@ down: ## Remove the lab and everything it made, whichever checkout brought it up
 preview: $(VENV)/installed ## What an update of the stack would make, without any cluster: make preview [STACK=dev|prod]
 	@$(RUN)/python -m lab preview --stack $(STACK)
 
-test: preflight lint browser ## Lint, types, unit tests, then the cluster tests in a lab of their own
+test: preflight lint browser promtool ## Lint, types, unit tests, then the cluster tests in a lab of their own, dev and prod
 	@$(RUN)/pytest --durations=15
+	@$(RUN)/pytest --durations=15 --stack=prod tests/cluster
 
-unit: $(VENV)/installed ## The unit tests alone: seconds, no lab
+unit: $(VENV)/installed promtool ## The unit tests alone: seconds, no lab
 	@$(RUN)/pytest tests/unit
+
+chaos: preflight $(VENV)/installed ## Faults under load in the prod stack, as a table: make chaos [ONLY=network-cut,redis-kill]
+	@$(RUN)/python -m tests.chaos --only '$(ONLY)'
 
 bench: preflight $(VENV)/installed ## The speed figures, measured in the lab: make bench [ONLY=program,burst]
 	@$(RUN)/python -m tests.bench $(ONLY)
@@ -49,6 +53,14 @@ browser:
 	@[ "$$(dpkg-query --show --showformat='$${db:Status-Status} ' $(BROWSER) 2>/dev/null)" = "installed installed " ] || \
 		{ apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends $(BROWSER); }
 BROWSER := chromium fonts-noto-cjk
+
+# The alerts' tests are run by Prometheus' own tool. Of its package only that: installed, it would start a server.
+promtool: $(VENV)/installed
+	@[ -x $(RUN)/promtool ] || { \
+		apt-get update --quiet=2 && package=$$(apt-cache search --names-only '^promtool$$' | grep -q . && echo promtool || echo prometheus) && \
+		download=$$(mktemp -d) && chmod 755 $$download && \
+		(cd $$download && apt-get download --quiet=2 $$package) && dpkg-deb --extract $$download/*.deb $$download && \
+		install $$download/usr/bin/promtool $(RUN)/promtool && rm -r $$download; }
 
 preflight:
 	@$(PYTHON) -m lab.preflight

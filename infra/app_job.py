@@ -17,6 +17,9 @@ RETRIES = 4
 DEADLINE_SECONDS = 480
 """For all attempts. Below the ten minutes after which Pulumi gives up: the Job then says itself why."""
 
+NO_SIDECAR = {"sidecar.istio.io/inject": "false"}
+"""It would outlive the job's own container, and the Job would never end."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AppJobArgs(AppPodArgs):
@@ -63,5 +66,7 @@ def job_spec(name: str, args: AppJobArgs) -> JobSpecArgs:
     return JobSpecArgs(
         backoff_limit=RETRIES,
         active_deadline_seconds=DEADLINE_SECONDS,
-        template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=labels(args.application, name)), spec=spec),
+        template=PodTemplateSpecArgs(
+            metadata=ObjectMetaArgs(labels={**labels(args.application, name), **NO_SIDECAR}), spec=spec
+        ),
     )

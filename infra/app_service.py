@@ -29,6 +29,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from infra import app_pod
 from infra.app_pod import AppPodArgs
+from infra.disruption import one_at_a_time
 from infra.labels import labels, selector
 from infra.placement import spread
 
@@ -133,6 +134,8 @@ class AppService(pulumi.ComponentResource):
             behind = pulumi.ResourceOptions(parent=self, depends_on=[deployment])
             spec = service_spec(args.exposure, selector(args.application, name))
             self.service = Service(name, metadata=metadata, spec=spec, opts=behind)
+        if args.replicas > 1:
+            one_at_a_time(name, metadata, selector(args.application, name), child)
         self.register_outputs({})
 
 

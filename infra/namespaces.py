@@ -17,29 +17,34 @@ POSTGRES = "postgres"
 SCAN = "scan"
 CHARACTER = "character"
 AUTH = "auth"
+MONITORING = "monitoring"
 
-ALL = (OPERATORS, RABBITMQ, REDIS, POSTGRES, SCAN, CHARACTER, AUTH)
+APP = (SCAN, CHARACTER, AUTH)
+ALL = (OPERATORS, RABBITMQ, REDIS, POSTGRES, *APP, MONITORING)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NamespacesArgs:
     protect: bool
     """Deleting a namespace deletes the volumes in it."""
+    in_mesh: bool
+    """Istio puts sidecars into the app's pods."""
 
 
 class Namespaces(pulumi.ComponentResource):
-    """``by_name`` is what everything in a namespace depends on, so that the namespace comes first and goes last."""
-
-    by_name: dict[str, Namespace]
+    """What everything in a namespace depends on, so that the namespace comes first and goes last."""
 
     def __init__(self, name: str, args: NamespacesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("eco2:namespaces:Namespaces", name, None, opts)
-        self.by_name = {
-            namespace: Namespace(
+        for namespace in ALL:
+            Namespace(
                 f"{name}-{namespace}",
-                metadata=ObjectMetaArgs(name=namespace, labels={**labels(namespace, "namespace"), **NAMESPACE_LABELS}),
+                metadata=ObjectMetaArgs(name=namespace, labels=namespace_labels(namespace, args)),
                 opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
             )
-            for namespace in ALL
-        }
-        self.register_outputs({"names": list(self.by_name)})
+        self.register_outputs({"names": list(ALL)})
+
+
+def namespace_labels(namespace: str, args: NamespacesArgs) -> dict[str, str]:
+    injection = {"istio-injection": "enabled"} if args.in_mesh and namespace in APP else {}
+    return {**labels(namespace, "namespace"), **NAMESPACE_LABELS, **injection}

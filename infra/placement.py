@@ -45,15 +45,21 @@ def one_per_node(labels: Mapping[str, str]) -> PodAntiAffinityArgs:
 
 
 def spread(labels: Mapping[str, str]) -> list[TopologySpreadConstraintArgs]:
-    """Over nodes and zones as far as there are any; a cluster of one node still takes every pod."""
+    """Over the nodes that can take them, without exception; over zones as far as there are any.
+
+    Only nodes that take such pods count: a cluster of one node takes them all, and so does what is left when one dies.
+    Each version of a Deployment is spread by itself, so that an update's pods do not end where the old ones left room.
+    """
     return [
         TopologySpreadConstraintArgs(
             max_skew=1,
             topology_key=key,
-            when_unsatisfiable="ScheduleAnyway",
+            when_unsatisfiable=otherwise,
             label_selector=LabelSelectorArgs(match_labels=labels),
+            node_taints_policy="Honor",
+            match_label_keys=["pod-template-hash"],
         )
-        for key in (HOSTNAME, ZONE)
+        for key, otherwise in ((HOSTNAME, "DoNotSchedule"), (ZONE, "ScheduleAnyway"))
     ]
 
 

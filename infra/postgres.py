@@ -30,10 +30,11 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
-from infra.credentials import FINGERPRINT, fingerprint, plain_env, secret
+from infra.credentials import FINGERPRINT, fingerprint, plain_env, secret, secret_env
+from infra.exporter import exporter
 from infra.labels import labels, selector
 from infra.placement import off_nodes
-from infra.postgres_config import DATABASE, PORT, account_file, clients_file, server_config
+from infra.postgres_config import DATABASE, PORT, USER, account_file, clients_file, server_config
 from infra.resources import requirements
 from infra.security import APP_UID, container_context, pod_context
 from infra.settings import Images, Storage
@@ -155,7 +156,7 @@ def pod_spec(name: str, args: PostgresArgs) -> PodSpecArgs:
         security_context=pod_context(uid=APP_UID, fs_group=APP_UID),
         termination_grace_period_seconds=GRACE_SECONDS,
         affinity=off_nodes(args.avoid_domain),
-        containers=[container(args)],
+        containers=[container(args), metrics(args)],
         volumes=[
             VolumeArgs(name="config", config_map=ConfigMapVolumeSourceArgs(name=name)),
             VolumeArgs(name="credentials", secret=SecretVolumeSourceArgs(secret_name=name, default_mode=0o440)),
@@ -201,6 +202,15 @@ STOP = ["pg_ctl", "stop", "--mode=fast", "--no-wait", "--silent"]
 TAKES_CONNECTIONS = "pg_isready --quiet --timeout=2"
 ANSWERS = f"{TAKES_CONNECTIONS} || [ $? -eq 1 ]"
 """Also while it takes none: it may be reading what a crash has left, and a restart would begin that anew."""
+
+
+def metrics(args: PostgresArgs) -> ContainerArgs:
+    """Beside PostgreSQL, whose password it reads from the same Secret."""
+    env = [
+        *plain_env({"DATA_SOURCE_URI": f"localhost:{PORT}/{DATABASE}?sslmode=disable", "DATA_SOURCE_USER": USER}),
+        secret_env("DATA_SOURCE_PASS", COMPONENT, PASSWORD_KEY),
+    ]
+    return exporter(args.images.postgres_exporter, args.images.pull_policy, env)
 
 
 def probe(script: str, *, period_seconds: int, failure_threshold: int) -> ProbeArgs:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pulumi
 from pulumi_kubernetes.core.v1 import AffinityArgs, ProbeArgs, TCPSocketActionArgs
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
-from infra.labels import labels
+from infra.disruption import one_at_a_time
+from infra.labels import labels, selector
 from infra.placement import on_nodes, one_per_node, tolerations
 from infra.quantities import amount
 from infra.rabbitmq_objects import RabbitmqObject
@@ -14,6 +16,10 @@ from infra.resources import requirements
 from infra.security import container_context, pod_context
 from infra.settings import Images, Rabbitmq, Storage
 
+CLUSTER = "eco2-rabbitmq"
+"""The RabbitmqCluster's name, by which the operator labels its pods."""
+COMPONENT = "rabbitmq"
+"""The operator's label of the brokers' pods, as well."""
 AMQP_PORT = 5672
 MANAGEMENT_PORT = 15672
 
@@ -71,12 +77,15 @@ class Broker(pulumi.ComponentResource):
             "RabbitmqCluster",
             name=name,
             namespace=args.namespace,
-            labels=labels(name, "rabbitmq"),
+            labels=labels(name, COMPONENT),
             spec=cluster_spec(name, args),
             conditions=("AllReplicasReady", "ReconcileSuccess"),
             annotations={"rabbitmq.com/topology-allowed-namespaces": ",".join(args.user_namespaces)},
             opts=pulumi.ResourceOptions(parent=self, protect=args.storage.protect_data),
         )
+        if args.settings.replicas > 1:
+            budget = ObjectMetaArgs(name=name, namespace=args.namespace, labels=labels(name, COMPONENT))
+            one_at_a_time(name, budget, selector(name, COMPONENT), pulumi.ResourceOptions(parent=self))
         self.host = f"{name}.{args.namespace}.svc"
         self.reference = {"name": name, "namespace": args.namespace}
         self.register_outputs({"host": self.host})

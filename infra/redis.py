@@ -26,7 +26,8 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
-from infra.credentials import FINGERPRINT, fingerprint, secret
+from infra.credentials import FINGERPRINT, fingerprint, plain_env, secret, secret_env
+from infra.exporter import exporter
 from infra.labels import labels, selector
 from infra.placement import off_nodes
 from infra.quantities import amount
@@ -171,7 +172,7 @@ def pod_spec(name: str, args: RedisArgs) -> PodSpecArgs:
         security_context=pod_context(uid=APP_UID, fs_group=APP_UID),
         termination_grace_period_seconds=30,
         affinity=off_nodes(args.avoid_domain),
-        containers=[container(args)],
+        containers=[container(args), metrics(args)],
         volumes=[
             VolumeArgs(name="config", config_map=ConfigMapVolumeSourceArgs(name=name)),
             VolumeArgs(name="credentials", secret=SecretVolumeSourceArgs(secret_name=name, default_mode=0o440)),
@@ -197,6 +198,15 @@ def container(args: RedisArgs) -> ContainerArgs:
             VolumeMountArgs(name="credentials", mount_path=SECRET_DIR, read_only=True),
         ],
     )
+
+
+def metrics(args: RedisArgs) -> ContainerArgs:
+    """Beside Redis, whose password it reads from the same Secret."""
+    env = [
+        *plain_env({"REDIS_ADDR": f"redis://localhost:{PORT}"}),
+        secret_env("REDIS_PASSWORD", COMPONENT, PASSWORD_KEY),
+    ]
+    return exporter(args.images.redis_exporter, args.images.pull_policy, env)
 
 
 def ping(*, period_seconds: int, failure_threshold: int) -> ProbeArgs:

@@ -23,6 +23,8 @@ from infra.checks import (
     quantity,
 )
 from infra.config_keys import Key
+from infra.monitoring_settings import Alerts, Monitoring
+from infra.network_settings import Network
 from infra.quantities import amount
 from infra.resources import Resources, resources_of
 from infra.service_settings import Api, Authz, Beat, Character, Logging, Model, Rewards, Savers, Worker
@@ -45,10 +47,18 @@ class Images:
     """Empty: the image that the manifest names."""
     topology_operator: Annotated[str, Key("topologyOperatorImage")]
     """Empty: the image that the manifest names."""
+    prometheus: Annotated[str, Key("prometheusImage")]
+    prometheus_operator: Annotated[str, Key("prometheusOperatorImage")]
+    """Empty: the image that the manifest names."""
+    config_reloader: Annotated[str, Key("prometheusConfigReloaderImage")]
+    """Runs beside Prometheus, of the operator's version. Empty: the image that the manifest names."""
+    redis_exporter: Annotated[str, Key("redisExporterImage")]
+    postgres_exporter: Annotated[str, Key("postgresExporterImage")]
 
     def __post_init__(self) -> None:
-        operators = (self.cluster_operator, self.topology_operator)
-        for image in (self.app, self.rabbitmq, self.redis, self.postgres, *operators):
+        operators = (self.cluster_operator, self.topology_operator, self.prometheus_operator, self.config_reloader)
+        watching = (self.prometheus, self.redis_exporter, self.postgres_exporter)
+        for image in (self.app, self.rabbitmq, self.redis, self.postgres, *operators, *watching):
             check_image(image)
         check_one_of("imagePullPolicy", self.pull_policy, ("Always", "IfNotPresent", "Never"))
 
@@ -177,6 +187,7 @@ class Postgres:
 class Settings:
     images: Images
     operators: Operators
+    network: Network
     storage: Storage
     rabbitmq: Rabbitmq
     redis: Redis
@@ -190,6 +201,8 @@ class Settings:
     savers: Savers
     authz: Authz
     logging: Logging
+    monitoring: Monitoring
+    alerts: Alerts
     aws: Aws
 
 

@@ -20,9 +20,13 @@ def parser() -> argparse.ArgumentParser:
     subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     up = subparsers.add_parser("up", help="bring the lab up, or up to date, and deploy the stack")
     up.add_argument("--stack", default="dev", help=f"one of {', '.join(NODES)} (default: dev)")
+    up.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting other than the stack's")
     up.add_argument("--no-deploy", action="store_true", help="only the cluster, without the stack")
     up.add_argument("--take-over", action="store_true", help="take down a lab of another checkout first")
     subparsers.add_parser("down", help="remove the lab of this machine, whichever checkout it belongs to")
+    node = subparsers.add_parser("node", help="let a node die or start again, or pull and put back its cable")
+    node.add_argument("fault", choices=("kill", "start", "cut", "heal"))
+    node.add_argument("name", help="as in `kubectl get nodes`")
     preview = subparsers.add_parser("preview", help="print what an update of the stack would make, without a cluster")
     preview.add_argument("--stack", default="dev", help="one that has a Pulumi.<stack>.yaml (default: dev)")
     subparsers.add_parser("tools", help="only build the programs, and list them")
@@ -71,8 +75,17 @@ def _run(arguments: argparse.Namespace) -> int:
         case "up":
             from lab.lifecycle import Options, up
 
-            deploy = not arguments.no_deploy
-            up(checkout, Options(stack=arguments.stack, deploy=deploy, take_over=arguments.take_over))
+            options = Options(
+                stack=arguments.stack,
+                settings=dict(pair(text) for text in arguments.set),
+                deploy=not arguments.no_deploy,
+                take_over=arguments.take_over,
+            )
+            up(checkout, options)
+        case "node":
+            from lab.node_faults import FAULTS
+
+            FAULTS[arguments.fault](checkout, arguments.name)
         case "preview":
             from lab.preview import preview
 
@@ -86,6 +99,14 @@ def _run(arguments: argparse.Namespace) -> int:
 
             build_images(checkout)
     return 0
+
+
+def pair(text: str) -> tuple[str, str]:
+    """``KEY=VALUE``. Raises ``LabError``."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise LabError(f"--set takes KEY=VALUE (got {text!r})")
+    return key, value
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -65,7 +65,7 @@ class Cluster:
     @cached_property
     def content(self) -> str:
         """A hash of everything that the nodes are started from, but for images."""
-        sources = [self.checkout.lab / f"{name}.py" for name in ("node_init", "process", "cgroups")]
+        sources = [self.checkout.lab / name for name in ("node_init.py", "process.py", "cgroups.py", "netpol")]
         described = [repr(asdict(self._spec(node))) + repr(self._agents(node).configuration()) for node in self.nodes]
         commands = [repr(network.host_commands(self.nodes)), network.firewall()]
         commands += [repr(network.node_commands(node, self.nodes)) for node in self.nodes]
@@ -146,6 +146,8 @@ class Cluster:
         for name, text in self._agents(node).configuration().items():
             (files / name).parent.mkdir(parents=True, exist_ok=True)
             (files / name).write_text(text)
+            if text.startswith("#!"):
+                (files / name).chmod(0o755)
         cgroups.create(node.name)
         spec.start(files / "spec.json", self.checkout.root)
 

@@ -105,6 +105,19 @@ IMAGES: tuple[Image, ...] = (
         config=ImageConfig(entrypoint=("redis-server",), user="10001:10001"),
     ),
     DebianImage(
+        name="prometheus",
+        files=RootFileSystem(packages=("prometheus",)),
+        config=ImageConfig(entrypoint=("prometheus",), user="10001:10001"),
+    ),
+    *(
+        DebianImage(
+            name=f"{store}-exporter",
+            files=RootFileSystem(packages=(f"prometheus-{store}-exporter",)),
+            config=ImageConfig(entrypoint=(f"prometheus-{store}-exporter",), user="10001:10001"),
+        )
+        for store in ("redis", "postgres")
+    ),
+    DebianImage(
         name="model-base",
         files=RootFileSystem(packages=("python3", "python3-starlette", "python3-uvicorn", "python3-pil")),
     ),
@@ -132,6 +145,20 @@ IMAGES: tuple[Image, ...] = (
         program="local-path-provisioner",
         path="/usr/bin/local-path-provisioner",
         config=ImageConfig(entrypoint=("local-path-provisioner",), user="1000:1000"),
+    ),
+    ProgramImage(
+        name="prometheus-operator",
+        tool="operators",
+        program="prometheus-operator",
+        path="/bin/operator",
+        config=ImageConfig(entrypoint=("/bin/operator",), user="65534:65534"),
+    ),
+    ProgramImage(
+        name="prometheus-config-reloader",
+        tool="operators",
+        program="prometheus-config-reloader",
+        path="/bin/prometheus-config-reloader",
+        config=ImageConfig(entrypoint=("/bin/prometheus-config-reloader",), user="65534:65534"),
     ),
     ProgramImage(
         name="pause", tool="pause", path="/pause", config=ImageConfig(entrypoint=("/pause",), user="65535:65535")

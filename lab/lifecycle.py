@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import packages
@@ -29,6 +29,8 @@ class Options:
     """What ``up`` is asked for."""
 
     stack: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Values laid over the stack's own."""
     deploy: bool = True
     """Whether the stack is deployed into the cluster."""
     take_over: bool = False
@@ -102,7 +104,7 @@ def run_stack(
         return ""
     manifests = Manifests(cache, checkout.lab / "tools", programs["kubectl"])
     with phases.phase("stack"):
-        return Stack(checkout, options.stack, programs, images.reference, manifests).deploy()
+        return Stack(checkout, options.stack, options.settings, programs, images.reference, manifests).deploy()
 
 
 def make_room(checkout: Checkout, options: Options) -> None:

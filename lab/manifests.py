@@ -1,18 +1,27 @@
-"""The operators' manifests, as their own modules render them: equal to the released files, without a download."""
+"""The operators' manifests, from the sources of their own modules: equal to the released files, without a download."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.cache import Cache, content_hash
 from lab.commands import run
 
-MODULES = {
-    "cluster-operator": "github.com/rabbitmq/cluster-operator/v2",
-    "messaging-topology-operator": "github.com/rabbitmq/messaging-topology-operator",
-}
-"""Operator → Go module whose sources hold its kustomization."""
 
-_KUSTOMIZATION = "config/installation"
+@dataclass(frozen=True)
+class Source:
+    """A Go module, and where in it the manifest is: a file, or the folder of a kustomization."""
+
+    module: str
+    path: str
+
+
+SOURCES = {
+    "cluster-operator": Source("github.com/rabbitmq/cluster-operator/v2", "config/installation"),
+    "messaging-topology-operator": Source("github.com/rabbitmq/messaging-topology-operator", "config/installation"),
+    "prometheus-operator": Source("github.com/prometheus-operator/prometheus-operator", "bundle.yaml"),
+}
+"""By operator."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +34,15 @@ class Manifests:
 
     def rendered(self, operator: str) -> Path:
         """The file with an operator's objects."""
-        folder = self.tools_folder / "operators"
-        key = content_hash(folder / "go.mod", folder / "go.sum", _KUSTOMIZATION)
+        folder, source = self.tools_folder / "operators", SOURCES[operator]
+        key = content_hash(folder / "go.mod", folder / "go.sum", source.path)
 
         def build(directory: Path) -> None:
-            sources = _module_directory(folder, MODULES[operator])
-            (directory / "manifest.yml").write_text(run([self.kubectl, "kustomize", sources / _KUSTOMIZATION]))
+            found, manifest = _module_directory(folder, source.module) / source.path, directory / "manifest.yml"
+            if found.is_dir():
+                manifest.write_text(run([self.kubectl, "kustomize", found]))
+            else:
+                shutil.copyfile(found, manifest)
 
         return self.cache.ensure("manifests", f"{operator}-{key[:24]}", build) / "manifest.yml"
 

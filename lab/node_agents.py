@@ -1,14 +1,16 @@
-"""The programs of every node: containerd, kubelet, kube-proxy, with their configuration files.
+"""The programs of every node: containerd, kubelet, kube-proxy, netpol, with their configuration files.
 
 They use their usual directories: each node has its own ones mounted there (``PRIVATE_DIRECTORIES``).
 """
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.cgroups import kubelet_root
+from lab.netpol import cni
 from lab.nodes import DNS_ADDRESS, POD_RANGE, Node
 from lab.pki import Pki
 from lab.process import Process
@@ -30,11 +32,15 @@ PRIVATE_DIRECTORIES = {
 
 _KUBELET_HEALTH = "http://127.0.0.1:10248/healthz"
 _PROXY_HEALTH = "http://127.0.0.1:10256/healthz"
+_NETPOL_PORT = 10300
+_NETPOL_PLUGIN = "eco2-netpol"
+_PYTHON = str(Path(sys.executable).resolve())
+"""The same one however the environment of this process was entered."""
 
 
 @dataclass(frozen=True)
 class Agents:
-    """The three programs of one node."""
+    """The four programs of one node."""
 
     node: Node
     programs: Mapping[str, Path]
@@ -72,13 +78,33 @@ class Agents:
                 ready=_PROXY_HEALTH,
                 environment={"XTABLES_LOCKFILE": "/run/containerd/xtables.lock"},
             ),
+            self._netpol(api_ready),
         ]
+
+    def _netpol(self, api_ready: str) -> Process:
+        """The enforcer of NetworkPolicies. It is ready only once the add-ons have given it its role."""
+        return Process(
+            name="netpol",
+            command=(
+                *(_PYTHON, "-m", "lab.netpol"),
+                f"--node-name={self.node.name}",
+                f"--node-index={self.node.index}",
+                f"--server={self.pki.server}",
+                f"--authority={self.pki.certificate('ca')}",
+                f"--certificate={self.pki.certificate('netpol')}",
+                f"--key={self.pki.key('netpol')}",
+                f"--port={_NETPOL_PORT}",
+            ),
+            needs=(api_ready,),
+            ready=f"http://127.0.0.1:{_NETPOL_PORT}/healthz",
+        )
 
     def configuration(self) -> dict[str, str]:
         """The configuration files, by path below ``files``."""
         return {
-            "containerd.toml": containerd_configuration(self.files / "cni", self.pause_image),
+            "containerd.toml": containerd_configuration(self.files, self.pause_image),
             "cni/10-eco2.conflist": json.dumps(pod_network(self.node), indent=1),
+            f"cni-programs/{_NETPOL_PLUGIN}": f"#!/bin/sh\nexec {_PYTHON} -SE {cni.__file__}\n",
             "resolv.conf": "",
             "kubelet.json": json.dumps(self._kubelet(), indent=1),
             "kube-proxy.json": json.dumps(self._proxy(), indent=1),
@@ -135,7 +161,7 @@ def parse_taint(taint: str) -> dict[str, str]:
 
 
 def pod_network(node: Node) -> dict[str, object]:
-    """The CNI configuration: a bridge in the node, addresses from the node's own range, no address translation."""
+    """The CNI configuration: a bridge in the node, addresses of its own range, no translation, and then the rules."""
     bridge = {
         "type": "bridge",
         "bridge": "cni0",
@@ -149,10 +175,11 @@ def pod_network(node: Node) -> dict[str, object]:
             "routes": [{"dst": "0.0.0.0/0"}],
         },
     }
-    return {"cniVersion": "1.0.0", "name": "eco2", "plugins": [bridge]}
+    rules = {"type": _NETPOL_PLUGIN, cni.PORT_KEY: _NETPOL_PORT}
+    return {"cniVersion": "1.0.0", "name": "eco2", "plugins": [bridge, rules]}
 
 
-def containerd_configuration(network: Path, pause_image: str) -> str:
+def containerd_configuration(files: Path, pause_image: str) -> str:
     """containerd's configuration: default directories, and nothing written outside of them."""
     return f"""\
 version = 3
@@ -166,8 +193,8 @@ version = 3
   netns_mounts_under_state_dir = true
 
 [plugins.'io.containerd.cri.v1.runtime'.cni]
-  bin_dirs = ["/usr/lib/cni"]
-  conf_dir = "{network}"
+  bin_dirs = ["/usr/lib/cni", "{files / "cni-programs"}"]
+  conf_dir = "{files / "cni"}"
 
 [plugins.'io.containerd.internal.v1.opt']
   path = "/var/lib/containerd/opt"

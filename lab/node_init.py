@@ -21,6 +21,12 @@ from lab.process import ExitedError, NotReadyError, RunningProcess
 _START_SECONDS = 90
 _RESTART_DELAY_SECONDS = 1.0
 _POLL_SECONDS = 0.05
+_NETWORK_SETTINGS = {
+    "ipv4/ip_forward": "1",
+    "bridge/bridge-nf-call-iptables": "1",
+    # Every pod that NetworkPolicies refuse something is told so, not only the first few times in a second.
+    "ipv4/icmp_ratelimit": "0",
+}
 
 
 class Supervisor:
@@ -79,8 +85,8 @@ def prepare(spec: NodeSpec) -> None:
     cgroups.join(spec.name)
     for target, source in spec.private_directories.items():
         run(["mount", "--bind", source, target])
-    for name in ("net/ipv4/ip_forward", "net/bridge/bridge-nf-call-iptables"):
-        (Path("/proc/sys") / name).write_text("1")
+    for name, value in _NETWORK_SETTINGS.items():
+        (Path("/proc/sys/net") / name).write_text(value)
 
 
 def main(spec_file: str) -> int:

@@ -11,6 +11,8 @@ from lab.parallel import for_each
 CONTROLLER_MANAGER = "system:kube-controller-manager"
 SCHEDULER = "system:kube-scheduler"
 PROXY = "system:kube-proxy"
+NETPOL = "lab-netpol"
+"""The user of lab/addons/netpol.yaml."""
 _ADMINISTRATORS = "system:masters"
 _VALID_DAYS = "3650"
 _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
@@ -30,7 +32,7 @@ class Pki:
         return cls(directory, f"https://{control.address}:{API_PORT}")
 
     def certificate(self, name: str) -> Path:
-        """``ca``, ``apiserver``, ``admin``, ``controller-manager``, ``scheduler``, ``proxy``, or a node's name."""
+        """``ca``, a node's name, or what a program of the cluster is called in ``certificates``."""
         return self.directory / f"{name}.crt"
 
     def key(self, name: str) -> Path:
@@ -108,6 +110,7 @@ def certificates(nodes: tuple[Node, ...]) -> list[tuple[str, str, str]]:
         ("controller-manager", f"/CN={CONTROLLER_MANAGER}", ""),
         ("scheduler", f"/CN={SCHEDULER}", ""),
         ("proxy", f"/CN={PROXY}", ""),
+        ("netpol", f"/CN={NETPOL}", ""),
         *(
             (node.name, f"/O=system:nodes/CN=system:node:{node.name}", f"DNS:{node.name},IP:{node.address}")
             for node in nodes

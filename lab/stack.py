@@ -27,6 +27,8 @@ class Stack:
 
     checkout: Checkout
     name: str
+    settings: Mapping[str, str]
+    """Values other than the stack's and the lab's own, by key."""
     programs: Mapping[str, Path]
     image: Callable[[str], str]
     """Full reference of one of the lab's images."""
@@ -57,7 +59,7 @@ class Stack:
         self.workspace.install(["kubernetes"])
         self.write_environment({})
         self._drop_dead_locks()
-        self.workspace.configure(lab_values(self.image, self._manifest))
+        self.workspace.configure({**lab_values(self.image, self._manifest), **self.settings})
 
     def _manifest(self, tool: str) -> Path:
         file = self.checkout.manifests / f"{tool}.yml"

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.nodes import NODES
+
 NAMESPACE = "eco2"
 
 SECRETS = ("modelApiKey", "redisPassword", "postgresPassword")
@@ -17,18 +19,27 @@ _IMAGE_KEYS = {
     "postgresImage": "postgres",
     "clusterOperatorImage": "cluster-operator",
     "topologyOperatorImage": "topology-operator",
+    "prometheusImage": "prometheus",
+    "prometheusOperatorImage": "prometheus-operator",
+    "prometheusConfigReloaderImage": "prometheus-config-reloader",
+    "redisExporterImage": "redis-exporter",
+    "postgresExporterImage": "postgres-exporter",
 }
 
 _MANIFEST_KEYS = {
     "clusterOperatorManifest": "cluster-operator",
     "topologyOperatorManifest": "messaging-topology-operator",
+    "prometheusOperatorManifest": "prometheus-operator",
 }
 
 _PLAIN_VALUES = {
     "modelBaseUrl": "http://model.model.svc.cluster.local:8000/v1",
     "storageClass": "gp3",
+    "kubernetesApiCidrs": f"{NODES['dev'][0].address}/32",
     # No load balancer here: the host reaches Services by their own addresses.
     "apiServiceType": "ClusterIP",
+    # Debian's (lab/debian.py).
+    "prometheusVersion": "2.53.3",
     # The lab has its own nodes and volumes, and nobody's account.
     "awsClusterName": "",
 }

@@ -37,8 +37,8 @@ _COMPILER = {"GOGC": "400", "GOMEMLIMIT": "3GiB"}
 
 _KEPT_BUILDS = 2
 _PARALLEL_BUILDS = 2
-_RENAMED = {"server": "etcd"}
-"""go.etcd.io/etcd/server/v3 builds a program called "server"."""
+_RENAMED = {"server": "etcd", "operator": "prometheus-operator"}
+"""Packages are built into programs called like their last folder, which says little of some."""
 
 _VERSION_VARIABLES = {
     "k8s.io/kubernetes": "k8s.io/component-base/version.gitVersion",

@@ -7,18 +7,24 @@ from infra import namespaces, outputs, settings
 from infra.authz import Authz, AuthzArgs
 from infra.aws import cloud
 from infra.character import Character, CharacterArgs
+from infra.flows import flows
+from infra.monitoring import operator as prometheus_operator
+from infra.monitoring import targets
+from infra.monitoring.alerts import AlertRules, AlertRulesArgs
+from infra.monitoring.dashboards.configmaps import Dashboards, DashboardsArgs
+from infra.monitoring.prometheus import Prometheus, PrometheusArgs
+from infra.monitoring.targets import Targets, TargetsArgs
 from infra.namespaces import Namespaces, NamespacesArgs
+from infra.network import Network, NetworkArgs
 from infra.operators import Operator, cluster_operator_args, topology_operator_args
 from infra.platform import Platform
 from infra.postgres import Postgres, PostgresArgs
-from infra.rabbitmq import Broker, BrokerArgs
+from infra.rabbitmq import CLUSTER, Broker, BrokerArgs
 from infra.redis import Redis, RedisArgs
 from infra.rewards import Rewards, RewardsArgs
 from infra.scan import Scan, ScanArgs
 from infra.topology import Topology, TopologyArgs
 from infra.users import User, UserArgs
-
-BROKER = "eco2-rabbitmq"
 
 
 def after(*needed: pulumi.Resource) -> pulumi.ResourceOptions:
@@ -31,16 +37,39 @@ images, storage = config.images, config.storage
 # Read before anything is made: a manifest that is not the pinned one ends the program here.
 cluster_operator_as_pinned = cluster_operator_args(config.operators, images)
 topology_operator_as_pinned = topology_operator_args(config.operators, images)
+monitoring = config.monitoring
+prometheus_operator_as_pinned = (
+    prometheus_operator.operator_args(monitoring, images, namespaces.MONITORING) if monitoring.operator else None
+)
 
 aws = cloud(config)
-spaces = Namespaces("namespace", NamespacesArgs(protect=storage.protect_data)).by_name
+own_redis = aws.redis_host is None
+own_postgres = not config.postgres.host and aws.postgres_host is None
+spaces = Namespaces("namespace", NamespacesArgs(protect=storage.protect_data, in_mesh=config.network.istio))
+# Whatever is in a namespace comes after the policies that close it.
+network = Network(
+    "network",
+    NetworkArgs(
+        flows=flows(
+            config.network,
+            config.model,
+            own_redis=own_redis,
+            own_postgres=own_postgres,
+            own_prometheus=config.monitoring.operator,
+        )
+    ),
+    after(spaces),
+)
 
-operators_space = spaces[namespaces.OPERATORS]
-cluster_operator = Operator("cluster-operator", cluster_operator_as_pinned, after(operators_space))
-topology_operator = Operator("topology-operator", topology_operator_as_pinned, after(operators_space))
+cluster_operator = Operator("cluster-operator", cluster_operator_as_pinned, after(network))
+topology_operator = Operator("topology-operator", topology_operator_as_pinned, after(network))
+
+definers: list[pulumi.Resource] = []
+if prometheus_operator_as_pinned is not None:
+    definers = [Operator(prometheus_operator.NAME, prometheus_operator_as_pinned, after(network))]
 
 broker = Broker(
-    BROKER,
+    CLUSTER,
     BrokerArgs(
         namespace=namespaces.RABBITMQ,
         settings=config.rabbitmq,
@@ -48,7 +77,7 @@ broker = Broker(
         storage=storage,
         user_namespaces=tuple(sorted({service.namespace for service in topology.SERVICES})),
     ),
-    after(cluster_operator, spaces[namespaces.RABBITMQ], *aws.nodes, *aws.volumes),
+    after(cluster_operator, network, *aws.nodes, *aws.volumes),
 )
 messages = Topology(
     "topology",
@@ -59,7 +88,7 @@ users = {
     service.name: User(
         service.name,
         UserArgs(service=service, cluster=broker.reference),
-        after(messages.vhost, spaces[service.namespace]),
+        after(messages.vhost, network),
     )
     for service in topology.SERVICES
 }
@@ -73,7 +102,7 @@ redis = Redis(
         avoid_domain=config.rabbitmq.node_domain,
         external_host=aws.redis_host,
     ),
-    after(spaces[namespaces.REDIS], *aws.volumes),
+    after(network, *aws.volumes),
 )
 postgres = Postgres(
     "postgres",
@@ -85,7 +114,7 @@ postgres = Postgres(
         avoid_domain=config.rabbitmq.node_domain,
         external_host=aws.postgres_host,
     ),
-    after(spaces[namespaces.POSTGRES], *aws.volumes),
+    after(network, *aws.volumes),
 )
 platform = Platform(
     images=images,
@@ -102,12 +131,12 @@ platform = Platform(
 scan = Scan(
     "scan",
     ScanArgs(namespace=namespaces.SCAN, platform=platform, api=config.api, worker=config.worker, model=config.model),
-    after(messages, *users.values(), redis, spaces[namespaces.SCAN]),
+    after(messages, *users.values(), redis, network),
 )
 character = Character(
     "character",
     CharacterArgs(namespace=namespaces.CHARACTER, platform=platform, service=config.character, savers=config.savers),
-    after(messages, *users.values(), postgres, spaces[namespaces.CHARACTER]),
+    after(messages, *users.values(), postgres, network),
 )
 Rewards(
     "rewards",
@@ -124,8 +153,30 @@ Rewards(
 Authz(
     "auth",
     AuthzArgs(namespace=namespaces.AUTH, platform=platform, service=config.authz),
-    after(messages, *users.values(), redis, spaces[namespaces.AUTH]),
+    after(messages, *users.values(), redis, network),
 )
 
-for name, value in {**outputs.exports(scan.service, BROKER), **aws.outputs}.items():
+watched = targets.targets(own_prometheus=monitoring.operator, own_redis=own_redis, own_postgres=own_postgres)
+Targets("targets", TargetsArgs(rows=watched, broker=CLUSTER), after(*definers, network))
+AlertRules(
+    "alerts",
+    AlertRulesArgs(namespace=namespaces.MONITORING, settings=config.alerts, brokers=config.rabbitmq.replicas),
+    after(*definers, network),
+)
+Dashboards("dashboards", DashboardsArgs(namespace=namespaces.MONITORING), after(network))
+if monitoring.operator:
+    Prometheus(
+        targets.PROMETHEUS,
+        PrometheusArgs(
+            namespace=namespaces.MONITORING,
+            settings=monitoring,
+            images=images,
+            storage=storage,
+            watched=targets.watched_namespaces(watched),
+            avoid_domain=config.rabbitmq.node_domain,
+        ),
+        after(*definers, network, *aws.volumes),
+    )
+
+for name, value in {**outputs.exports(scan.service, CLUSTER), **aws.outputs}.items():
     pulumi.export(name, value)

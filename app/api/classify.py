@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel
 from redis.exceptions import RedisError
 
-from app.api.metrics import ACCEPTED
+from app.api.metrics import ACCEPTED, POST_ROUTE
 from app.api.parts import Parts, get_parts
 from app.api.problems import RETRY_SECONDS, Problem, documented, overloaded
 from app.api.uploads import USER_INPUT_CHARACTERS, ScanByAddress
@@ -61,7 +61,7 @@ class Accepted(BaseModel):
 
 
 @router.post(
-    "/classify/async",
+    POST_ROUTE,
     status_code=HTTPStatus.ACCEPTED,
     openapi_extra={"requestBody": _REQUEST_BODY},
     responses=documented(

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from redis.exceptions import RedisError
 
-from app.api.metrics import OUTBOX_ENTRIES, STREAMS
+from app.api.metrics import OUTBOX_ENTRIES, OUTBOX_OLDEST_SECONDS, STREAMS
 from app.api.parts import Parts, get_parts
 from app.api.problems import documented
 
@@ -38,6 +38,8 @@ async def metrics(parts: Annotated[Parts, Depends(get_parts)]) -> Response:
     STREAMS.set(parts.hub.streams)
     try:
         OUTBOX_ENTRIES.set(await parts.scans.outbox_length())
+        OUTBOX_OLDEST_SECONDS.set(await parts.scans.outbox_age_seconds())
     except RedisError:
         OUTBOX_ENTRIES.set(float("nan"))
+        OUTBOX_OLDEST_SECONDS.set(float("nan"))
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -14,6 +14,7 @@ SECONDS = Histogram(
 )
 ACCEPTED = Counter("scans_accepted_total", "Scans that were answered 202, repeated requests not counted.")
 OUTBOX_ENTRIES = Gauge("scan_outbox_entries", "Scans that were accepted and wait for the broker.")
+OUTBOX_OLDEST_SECONDS = Gauge("scan_outbox_oldest_seconds", "For how long the oldest of them has been waiting.")
 DEAD_LETTERS = Counter("scan_dead_letters_total", "Dead letters of scans, by what became of their scan.", ["scan"])
 STREAMS = Gauge("scan_event_streams", "Event streams that are open.")
 

@@ -167,6 +167,15 @@ class ScanStore:
     async def outbox_length(self) -> int:
         return await self._redis.xlen(OUTBOX)
 
+    async def outbox_age_seconds(self) -> float:
+        """Age of the outbox's oldest entry, 0 when it is empty. A stream's ids begin with Redis' own time."""
+        oldest = cast(list[tuple[bytes, object]], await self._redis.xrange(OUTBOX, count=1))
+        if not oldest:
+            return 0.0
+        seconds, microseconds = await self._redis.time()
+        entry, _ = oldest[0]
+        return max(0.0, seconds + microseconds / 1e6 - int(entry.split(b"-")[0]) / 1e3)
+
     async def memory_share(self) -> float:
         """The share of Redis' memory bound that is taken; 0 where there is no bound."""
         memory = await self._redis.info("memory")

@@ -11,6 +11,7 @@ from kombu.connection import Connection
 from kombu.message import Message
 
 from app.health import ConsumerHealth
+from app.worker.metrics import BURIED
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class BuryingRequest(Request):
             super().on_failure(exc_info, *args, **kwargs)
         except Exception:
             logger.exception("dead-letters a message of %s: its failure cannot be dealt with", self.name)
+            BURIED.inc()
             self.reject(requeue=False)
 
 
@@ -72,6 +74,7 @@ def reporting_consumer(health: ConsumerHealth) -> type[Consumer]:
         def _bury(self, message: Message, reason: str) -> None:
             logger.error("dead-letters a message of %s: %s", message.delivery_info.get("routing_key"), reason)
             if not message.acknowledged:
+                BURIED.inc()
                 message.reject_log_error(logger, self.connection_errors)
 
         def ensure_connected(self, conn: Connection) -> Connection:

@@ -13,6 +13,7 @@ from app.topology import ANSWER
 
 STARTED = Counter("scan_tasks_started_total", "Messages whose task was started.", ["task"])
 ENDED = Counter("scan_tasks_ended_total", "Messages whose task has ended, by what was decided.", ["task", "end"])
+BURIED = Counter("scan_messages_buried_total", "Messages that no task could be made of: they were dead-lettered.")
 IN_FLIGHT = Gauge("scan_tasks_in_flight", "Tasks that run.", ["task"])
 SECONDS = Histogram(
     "scan_task_seconds",

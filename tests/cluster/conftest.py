@@ -4,6 +4,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -18,15 +19,36 @@ from tests.cluster.pages import PHONE, ScanPage, chromium
 from tests.cluster.rewards import Rows
 
 LAB = [sys.executable, "-m", "lab"]
-LAST = ("test_destroy.py", "test_lab.py")
-"""They take the stack and the lab away from under the others."""
+FIRST = ("test_growth.py",)
+"""It finds one broker and leaves three."""
+LAST = ("test_restore.py", "test_destroy.py", "test_lab.py")
+"""They take the broker, the stack and the lab away from under the others."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: LAST.index(item.path.name) if item.path.name in LAST else -1)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--stack", choices=("dev", "prod"), default="dev", help="the stack that the cluster tests run in")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is marked ``prod`` runs in that stack only, ``every_stack`` in both, and everything else in dev."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.cluster)
+    unwanted = [item for item in items if not runs_in(config.getoption("--stack"), item)]
+    config.hook.pytest_deselected(items=unwanted)
+    items[:] = [item for item in items if item not in set(unwanted)]
+    items.sort(key=order)
+
+
+def runs_in(stack: str, item: pytest.Item) -> bool:
+    if item.get_closest_marker("every_stack"):
+        return True
+    return bool(item.get_closest_marker("prod")) == (stack == "prod")
+
+
+def order(item: pytest.Item) -> int:
+    names = [*FIRST, "", *LAST]
+    return names.index(item.path.name if item.path.name in names else "")
 
 
 def lab_is_ours() -> bool:
@@ -36,12 +58,17 @@ def lab_is_ours() -> bool:
 
 
 @pytest.fixture(scope="session")
-def shell(pytestconfig: pytest.Config) -> Iterator[Shell]:
+def shell(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator[Shell]:
     """The lab's tools. Progress goes to the terminal: a cold start builds a Kubernetes."""
     was_ours = lab_is_ours()
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    up_command = [*LAB, "up", f"--stack={pytestconfig.getoption('--stack')}", "--take-over"]
     with capture.global_and_fixture_disabled():
-        up = subprocess.run([*LAB, "up", "--stack=dev", "--take-over"], cwd=ROOT, check=False)
+        if any(item.path.name in FIRST for item in request.session.items):
+            # A cluster never shrinks: the test that lets it grow needs a new one.
+            subprocess.run([*LAB, "down"], cwd=ROOT, check=True)
+            up_command.append("--set=rabbitmqReplicas=1")
+        up = subprocess.run(up_command, cwd=ROOT, check=False)
     if up.returncode != 0:
         pytest.exit(f"the lab did not come up (exit {up.returncode}), see above and .lab/log", returncode=1)
     yield Shell(read_environment())
@@ -51,8 +78,8 @@ def shell(pytestconfig: pytest.Config) -> Iterator[Shell]:
 
 
 @pytest.fixture(scope="session")
-def stack(shell: Shell) -> Stack:
-    return lab_stack()
+def stack(shell: Shell, pytestconfig: pytest.Config) -> Stack:
+    return lab_stack(pytestconfig.getoption("--stack"))
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +90,13 @@ def scans(shell: Shell) -> Iterator[Scans]:
 
 @pytest.fixture(scope="session")
 def broker(shell: Shell) -> Iterator[Broker]:
+    with broker_of(shell) as found:
+        yield found
+
+
+@contextmanager
+def broker_of(shell: Shell) -> Iterator[Broker]:
+    """Of the stack as it is now: one that is made anew has another address."""
     user = shell.secret("rabbitmq", "eco2-rabbitmq-default-user")
     address = shell.cluster_ip("rabbitmq", "eco2-rabbitmq")
     login = (user["username"], user["password"])

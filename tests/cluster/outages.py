@@ -10,6 +10,7 @@ import httpx
 import redis
 
 from app import topology
+from tests.cluster.brokers import listeners, wanted_listeners
 from tests.cluster.clients import Broker, Json, Scans, Shell, wait_for
 from tests.cluster.processes import in_control_group, kill, running
 
@@ -19,6 +20,8 @@ BROKER = "eco2-rabbitmq"
 BROKER_PODS = f"{BROKER}-server"
 BROKER_PROGRAM = "beam.smp"
 REDIS_PROGRAM = "redis-server"
+WELL_SECONDS = 300
+"""A broker whose node was dead or cut off has its volume to read, and its members to catch up."""
 PAUSED = "rabbitmq.com/pauseReconciliation"
 """The label by which the cluster operator leaves a RabbitmqCluster alone."""
 
@@ -60,11 +63,13 @@ class Lab:
             self.wait_until_well()
 
     def wait_until_well(self) -> None:
-        """Until Redis and the broker answer, and API and workers are all there and ready."""
+        """Until Redis and every broker answer, all pods are ready, and whoever consumes or listens does so."""
         wait_for("the API to reach Redis", lambda: self.scans.http.get("/readyz").status_code == 200, 120)
         wait_for("the broker to answer", self.broker_answers, 120)
+        wait_for("all pods to be ready", lambda: not self.unready(), WELL_SECONDS)
+        wait_for("a member of every queue on every broker", self._is_replicated, WELL_SECONDS)
         wait_for("consumers on every queue", self._is_consumed, 120)
-        wait_for("all pods to be ready", lambda: not self.unready(), 120)
+        wait_for("a queue for each listener", self._is_listened_to, 120)
 
     @contextmanager
     def without_redis(self) -> Iterator[None]:
@@ -100,6 +105,17 @@ class Lab:
         finally:
             self._scale("scan", f"deployment/{WORKER}", before)
             self.wait_until_well()
+
+    @contextmanager
+    def without(self, namespace: str, deployment: str) -> Iterator[None]:
+        """No pod of a Deployment within the block."""
+        before = self.shell.get("deployment", deployment, f"--namespace={namespace}")["spec"]["replicas"]
+        try:
+            self._scale(namespace, f"deployment/{deployment}", 0)
+            wait_for(f"{deployment} to be gone", lambda: not self.shell.all_pods(namespace, deployment))
+            yield
+        finally:
+            self._scale(namespace, f"deployment/{deployment}", before)
 
     @contextmanager
     def env(self, deployment: str, **values: str) -> Iterator[None]:
@@ -170,6 +186,16 @@ class Lab:
         finally:
             self._rabbitmqctl("set_disk_free_limit", limit)
 
+    @contextmanager
+    def memory_alarm(self) -> Iterator[None]:
+        """The broker takes no message within the block: it believes that its memory is nearly full."""
+        share = self._rabbitmqctl("eval", "vm_memory_monitor:get_vm_memory_high_watermark().").strip()
+        try:
+            self._rabbitmqctl("set_vm_memory_high_watermark", "absolute", "1MB")
+            yield
+        finally:
+            self._rabbitmqctl("set_vm_memory_high_watermark", share)
+
     def _rabbitmqctl(self, *words: str) -> str:
         pod = f"{BROKER_PODS}-0"
         return self.shell.kubectl("exec", pod, "--namespace=rabbitmq", "--", "rabbitmqctl", "--quiet", *words)
@@ -205,6 +231,14 @@ class Lab:
             return self.broker.http.get("/api/overview", timeout=5).status_code == 200
         except httpx.HTTPError:
             return False
+
+    def _is_replicated(self) -> bool:
+        replicas = self.shell.get("rabbitmqcluster", BROKER, "--namespace=rabbitmq")["spec"]["replicas"]
+        queues = [queue for queue in self.broker.in_vhost("queues") if queue["type"] == "quorum"]
+        return bool(queues) and all(len(queue.get("online", ())) == replicas for queue in queues)
+
+    def _is_listened_to(self) -> bool:
+        return listeners(self.broker.in_vhost("queues")) == wanted_listeners(self.shell)
 
     def _is_consumed(self) -> bool:
         tasks = {task.queue for task in topology.TASKS}

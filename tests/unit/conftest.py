@@ -24,6 +24,7 @@ from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks
 ROOT = Path(__file__).parents[2]
 CLUSTER_OPERATOR = Path(__file__).parent / "infra" / "data" / "cluster-operator.yaml"
 TOPOLOGY_OPERATOR = CLUSTER_OPERATOR.with_name("topology-operator.yaml")
+PROMETHEUS_OPERATOR = CLUSTER_OPERATOR.with_name("prometheus-operator.yaml")
 
 SPECIAL = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
@@ -203,6 +204,8 @@ UNSET = {
     "clusterOperatorManifestSha256": hashlib.sha256(CLUSTER_OPERATOR.read_bytes()).hexdigest(),
     "topologyOperatorManifest": str(TOPOLOGY_OPERATOR),
     "topologyOperatorManifestSha256": hashlib.sha256(TOPOLOGY_OPERATOR.read_bytes()).hexdigest(),
+    "prometheusOperatorManifest": str(PROMETHEUS_OPERATOR),
+    "prometheusOperatorManifestSha256": hashlib.sha256(PROMETHEUS_OPERATOR.read_bytes()).hexdigest(),
 }
 """What every user has to set; the manifests are short ones of the same shape as the operators' own."""
 
@@ -220,6 +223,7 @@ def variant() -> Recording:
     return run_stack(
         "dev",
         clusterOperatorImage="registry.example/cluster-operator:x",
+        prometheusConfigReloaderImage="registry.example/reloader:x",
         topologyWebhooks=True,
         rabbitmqNodeDomain="",
     )

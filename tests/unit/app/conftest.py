@@ -141,6 +141,9 @@ class FakeScans:
     async def outbox_length(self) -> int:
         return len(self.scans)
 
+    async def outbox_age_seconds(self) -> float:
+        return 90.0 if self.scans else 0.0
+
     async def ping(self) -> None:
         if self.fault:
             raise self.fault

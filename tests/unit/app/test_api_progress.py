@@ -147,6 +147,7 @@ def test_metrics_count_requests_by_route_not_by_scan(api: Api) -> None:
     assert 'http_requests_total{route="/task/{task_id}/status",status="404"}' in text
     assert TASK not in text, "each scan would make a time series of its own"
     assert "scan_outbox_entries 0.0" in text
+    assert "scan_outbox_oldest_seconds 0.0" in text
 
 
 def test_every_error_of_the_document_is_a_problem_document(api: Api) -> None:

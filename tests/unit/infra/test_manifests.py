@@ -88,3 +88,9 @@ def test_a_new_checksum_goes_into_the_config_section() -> None:
 def test_pinning_again_replaces_the_old_checksum() -> None:
     before = 'config:\n  eco2:a: "1"\n  eco2:b: x\n'
     assert with_value(before, "eco2:a", "2") == 'config:\n  eco2:a: "2"\n  eco2:b: x\n'
+
+
+def test_an_equals_sign_is_a_text(tmp_path: Path) -> None:
+    body = b"enum:\n- '!='\n- =\n"
+    (tmp_path / "x.yaml").write_bytes(body)
+    assert manifest("x.yaml", hashlib.sha256(body).hexdigest(), tmp_path).objects() == [{"enum": ["!=", "="]}]

@@ -28,7 +28,7 @@ def pod(stack: Recording) -> dict[str, Any]:
 
 
 def container(stack: Recording) -> dict[str, Any]:
-    (found,) = pod(stack)["containers"]
+    found, _exporter = pod(stack)["containers"]
     return dict(found)
 
 

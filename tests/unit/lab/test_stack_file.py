@@ -58,7 +58,7 @@ def test_manifests_come_with_their_checksum(manifest: Path) -> None:
 def test_every_image_of_the_stack_is_the_labs_own(manifest: Path) -> None:
     values = lab_values(lambda name: f"localhost/eco2/{name}:1", lambda tool: manifest)
     images = {key: value for key, value in values.items() if key.endswith("Image")}
-    assert len(images) == 6
+    assert len(images) == 11
     assert all(value.startswith("localhost/eco2/") for value in images.values()), "it would be pulled from a registry"
 
 

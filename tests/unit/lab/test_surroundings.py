@@ -59,12 +59,12 @@ def test_taints_are_given_as_objects() -> None:
 
 
 def test_pods_get_addresses_of_their_node_without_translation() -> None:
-    (bridge,) = pod_network(nodes_of("dev")[1])["plugins"]  # type: ignore[misc, attr-defined]
+    bridge, _ = pod_network(nodes_of("dev")[1])["plugins"]  # type: ignore[misc, attr-defined]
     assert bridge["ipam"]["ranges"] == [[{"subnet": "10.244.1.0/24"}]]
     assert bridge["ipMasq"] is False
 
 
 def test_containerd_writes_only_into_private_directories() -> None:
-    text = containerd_configuration(Path("/files/cni"), "localhost/eco2/pause:1")
+    text = containerd_configuration(Path("/files"), "localhost/eco2/pause:1")
     written = [line.split('"')[1] for line in text.splitlines() if line.strip().startswith("path =")]
     assert all(any(path.startswith(private) for private in PRIVATE_DIRECTORIES) for path in written)
