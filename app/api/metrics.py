@@ -20,6 +20,12 @@ STREAMS = Gauge("scan_event_streams", "Event streams that are open.")
 
 UNKNOWN_ROUTE = "other"
 
+POST_ROUTE = "/classify/async"
+for _status in (202, 500, 503):
+    # A series that begins with its first event hides that one: nothing has increased.
+    REQUESTS.labels(POST_ROUTE, _status)
+SECONDS.labels(POST_ROUTE)
+
 
 class CountedRequests:
     """Middleware: counts requests and times them until their answer begins."""

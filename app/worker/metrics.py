@@ -9,7 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from app.publishing import PUBLISHED_AT
 from app.steps.running import Bury, Decision, Drop, PassOn, StepBack, TryAgain
-from app.topology import ANSWER
+from app.topology import ANSWER, TASKS
 
 STARTED = Counter("scan_tasks_started_total", "Messages whose task was started.", ["task"])
 ENDED = Counter("scan_tasks_ended_total", "Messages whose task has ended, by what was decided.", ["task", "end"])
@@ -28,6 +28,10 @@ WAIT_SECONDS = Histogram(
     buckets=(0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 5, 30, 120),
 )
 SCANS = Counter("scans_finished_total", "Scans that were completed or failed here.", ["status"])
+
+for _task in TASKS:
+    # A series that begins with its first failure hides that one: nothing has increased.
+    ENDED.labels(_task.name, "failed")
 
 _OTHER_ENDS: dict[type[Decision], str] = {
     Drop: "dropped",

@@ -14,6 +14,8 @@ PROGRAMS: dict[Workload, str] = {
     ("character", "character"): "python",
     ("character", "character-worker"): "python",
     ("character", "users-worker"): "python",
+    ("monitoring", "controller"): "operator",
+    ("monitoring", "prometheus"): "prometheus",
     ("postgres", "postgres"): "postgres",
     ("rabbitmq", "rabbitmq"): BROKER_PROGRAM,
     ("rabbitmq-system", "rabbitmq-operator"): "manager",

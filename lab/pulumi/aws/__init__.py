@@ -1,0 +1,1 @@
+"""Stand-in for Pulumi's AWS plugin in previews. It never makes anything."""
