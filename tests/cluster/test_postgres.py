@@ -29,6 +29,12 @@ def pod(shell: Shell) -> Json:
     return shell.get("pod", POD, "--namespace=postgres")
 
 
+def restarts(shell: Shell) -> int:
+    """Of the server's container; there is another one beside it."""
+    statuses = {status["name"]: status for status in pod(shell)["status"]["containerStatuses"]}
+    return int(statuses["postgres"]["restartCount"])
+
+
 def ready(shell: Shell) -> set[str]:
     """UIDs of the pods that are ready: of the one, or of none."""
     return {item["metadata"]["uid"] for item in shell.ready_pods("postgres", "postgres")}
@@ -44,13 +50,9 @@ def table(shell: Shell) -> Iterator[str]:
 
 def test_what_was_committed_is_there_after_the_server_is_killed(shell: Shell, table: str) -> None:
     query(shell, f"INSERT INTO {table} SELECT generate_series(1, 10000)")
-    before = pod(shell)["status"]["containerStatuses"][0]["restartCount"]
+    before = restarts(shell)
     kill(running("postgres", pod(shell)["metadata"]["uid"]))
-    wait_for(
-        "a new container",
-        lambda: pod(shell)["status"]["containerStatuses"][0]["restartCount"] > before,
-        RESTART_SECONDS,
-    )
+    wait_for("a new container", lambda: restarts(shell) > before, RESTART_SECONDS)
     wait_for("PostgreSQL to be back", lambda: ready(shell), RESTART_SECONDS)
     assert query(shell, f"SELECT count(*) FROM {table}") == "10000"
 
