@@ -1,6 +1,7 @@
 """Checks of settings. Each message has the value, the limit, and the harm or the way out."""
 
 import re
+import ssl
 
 import pulumi
 
@@ -52,6 +53,16 @@ def check_image(image: str) -> None:
             f"Image {image!r} needs a tag other than latest, or a digest: "
             "what a moving tag means differs from node to node and cannot be rolled back."
         )
+
+
+def check_certificates(name: str, pem: str) -> None:
+    """Certificates alone: what is checked here is not kept as a secret."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (ssl.SSLError, ValueError) as error:
+        raise SettingsError(f"{name} is no PEM certificate ({error}). Use: pulumi config set {name} < ca.crt") from None
+    if "PRIVATE KEY" in pem:
+        raise SettingsError(f"{name} has a private key in it, and everybody may read it. Keep the certificates alone.")
 
 
 def check_resources(prefix: str, resources: Resources) -> None:

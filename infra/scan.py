@@ -17,7 +17,7 @@ from infra.app_service import (
     Port,
 )
 from infra.credentials import FINGERPRINT, fingerprint, plain_env, secret_env
-from infra.platform import Credentials, Platform, broker_env, log_env, redis_env
+from infra.platform import Credentials, Platform, broker_config_maps, broker_env, log_env, redis_env
 from infra.service_settings import Api, Model, Worker
 
 APPLICATION = "scan"
@@ -83,6 +83,7 @@ def api_args(args: ScanArgs) -> AppServiceArgs:
             *state_env(args.api),
             *log_env(platform),
         ],
+        config_maps=broker_config_maps(platform),
         pod_annotations={FINGERPRINT: fingerprint(platform.redis.password, platform.users[API].identity)},
         exposure=Exposure(port=80, target=HTTP, type=args.api.service_type),
     )
@@ -110,6 +111,7 @@ def worker_args(args: ScanArgs) -> AppServiceArgs:
             *state_env(args.api),
             *log_env(platform),
         ],
+        config_maps=broker_config_maps(platform),
         pod_annotations={FINGERPRINT: fingerprint(*credentials)},
     )
 

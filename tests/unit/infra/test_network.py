@@ -50,7 +50,7 @@ def table(
     url: str = "https://api.example/v1", *, own_stores: bool = True, own_prometheus: bool = True, **changed: Any
 ) -> tuple[Flow, ...]:
     own = {"own_redis": own_stores, "own_postgres": own_stores, "own_prometheus": own_prometheus}
-    return flows(settings(**changed), model(url), **own)
+    return flows(settings(**changed), model(url), amqp_port=5672, **own)
 
 
 def policies(stack: Recording, namespace: str) -> dict[str, Policy]:
