@@ -40,6 +40,11 @@ def check_at_least(name: str, value: int, least: int) -> None:
         raise SettingsError(f"{name} must be {least} or more (got {value}).")
 
 
+def check_above(name: str, value: int, lower_name: str, lower: int) -> None:
+    if value <= lower:
+        raise SettingsError(f"{name} ({value}) must be above {lower_name} ({lower}): there would be nothing to decide.")
+
+
 def check_one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise SettingsError(f"{name} must be one of {', '.join(allowed)} (got {value!r}).")

@@ -112,7 +112,14 @@ MEASURED = (
 
 
 def flows(
-    network: Network, model: Model, *, amqp_port: int, own_redis: bool, own_postgres: bool, own_prometheus: bool
+    network: Network,
+    model: Model,
+    *,
+    amqp_port: int,
+    keda: bool,
+    own_redis: bool,
+    own_postgres: bool,
+    own_prometheus: bool,
 ) -> tuple[Flow, ...]:
     """All rows. DNS is not among them: every pod may ask it."""
     others = [pods for pods, own in ((REDIS, own_redis), (POSTGRES, own_postgres)) if not own]
@@ -124,6 +131,7 @@ def flows(
         *_outside(network),
         Flow(BROKERS, BROKERS, (EPMD_PORT, ERLANG_PORT)),
         Flow(TOPOLOGY_OPERATOR, BROKERS, (rabbitmq.MANAGEMENT_PORT,)),
+        *([Flow(Namespace(network.keda_namespace), BROKERS, (rabbitmq.MANAGEMENT_PORT,))] if keda else []),
         *_measurements(network, own_prometheus=own_prometheus, others=others),
         *_kubernetes(network, own_prometheus=own_prometheus),
         *(Flow(client, ISTIOD, (ISTIOD_PORT,)) for client in IN_MESH if network.istio),

@@ -5,6 +5,7 @@ import pulumi
 from app import topology
 from infra import namespaces, outputs, settings
 from infra.authz import Authz, AuthzArgs
+from infra.autoscaling import Autoscaling, AutoscalingArgs
 from infra.aws import cloud
 from infra.broker_trust import BrokerTrust, BrokerTrustArgs
 from infra.character import Character, CharacterArgs
@@ -24,6 +25,7 @@ from infra.rabbitmq import CLUSTER, Broker, BrokerArgs, amqp_port
 from infra.redis import Redis, RedisArgs
 from infra.rewards import Rewards, RewardsArgs
 from infra.scan import Scan, ScanArgs
+from infra.service_settings import KEDA
 from infra.topology import Topology, TopologyArgs
 from infra.users import User, UserArgs
 
@@ -55,6 +57,7 @@ network = Network(
             config.network,
             config.model,
             amqp_port=amqp_port(config.rabbitmq),
+            keda=config.worker.scaling == KEDA,
             own_redis=own_redis,
             own_postgres=own_postgres,
             own_prometheus=config.monitoring.operator,
@@ -140,6 +143,17 @@ scan = Scan(
     "scan",
     ScanArgs(namespace=namespaces.SCAN, platform=platform, api=config.api, worker=config.worker, model=config.model),
     after(messages, *users.values(), redis, trust, network),
+)
+Autoscaling(
+    "autoscaling",
+    AutoscalingArgs(
+        namespace=namespaces.SCAN,
+        api=config.api,
+        worker=config.worker,
+        cluster=broker.reference,
+        broker_host=broker.host,
+    ),
+    after(scan),
 )
 character = Character(
     "character",
