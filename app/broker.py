@@ -28,7 +28,8 @@ def broker_tls(settings: BrokerSettings) -> dict[str, Any] | None:
     """What kombu and Celery take as their TLS options; None is a connection in plain.
 
     The file is read with each new connection, so that a new authority needs no restart. Without ``server_hostname``
-    the library would take any certificate of that authority.
+    the library would take any certificate of that authority. Time-outs of such a connection are the one of connecting,
+    and so long it also waits, while it is closed, for the farewell of a broker that has fallen silent.
     """
     if not settings.rabbitmq_ca_file:
         return None

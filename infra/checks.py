@@ -64,7 +64,7 @@ def check_certificates(name: str, pem: str) -> None:
     """Certificates alone: what is checked here is not kept as a secret."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
-    except (ssl.SSLError, ValueError) as error:
+    except (ssl.SSLError, ValueError, TypeError) as error:
         raise SettingsError(f"{name} is no PEM certificate ({error}). Use: pulumi config set {name} < ca.crt") from None
     if "PRIVATE KEY" in pem:
         raise SettingsError(f"{name} has a private key in it, and everybody may read it. Keep the certificates alone.")

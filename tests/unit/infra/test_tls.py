@@ -138,8 +138,9 @@ def test_one_of_the_two_settings_alone_is_refused(pem: str) -> None:
 
 
 def test_an_authority_must_be_certificates_and_nothing_that_is_secret(pem: str, authority: Authority) -> None:
-    with pytest.raises(SettingsError, match=r"rabbitmqTlsCa is no PEM certificate.*pulumi config set"):
-        load(rabbitmqTlsSecret="rabbitmq-tls", rabbitmqTlsCa="ca.crt")
+    for other in ("ca.crt", "인증서"):
+        with pytest.raises(SettingsError, match=r"rabbitmqTlsCa is no PEM certificate.*pulumi config set"):
+            load(rabbitmqTlsSecret="rabbitmq-tls", rabbitmqTlsCa=other)
     key = authority.issue("broker").key.read_text()
     with pytest.raises(SettingsError, match="has a private key in it"):
         load(rabbitmqTlsSecret="rabbitmq-tls", rabbitmqTlsCa=pem + key)
