@@ -59,7 +59,7 @@ promtool: $(VENV)/installed
 	@[ -x $(RUN)/promtool ] || { \
 		apt-get update --quiet=2 && package=$$(apt-cache search --names-only '^promtool$$' | grep -q . && echo promtool || echo prometheus) && \
 		download=$$(mktemp -d) && chmod 755 $$download && \
-		(cd $$download && apt-get download --quiet=2 $$package) && dpkg-deb --extract $$download/*.deb $$download && \
+		(cd $$download && apt-get download --quiet=2 --option APT::Sandbox::User=root $$package) && dpkg-deb --extract $$download/*.deb $$download && \
 		install $$download/usr/bin/promtool $(RUN)/promtool && rm -r $$download; }
 
 preflight:

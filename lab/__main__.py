@@ -29,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     node.add_argument("name", help="as in `kubectl get nodes`")
     preview = subparsers.add_parser("preview", help="print what an update of the stack would make, without a cluster")
     preview.add_argument("--stack", default="dev", help="one that has a Pulumi.<stack>.yaml (default: dev)")
+    preview.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as of up")
     subparsers.add_parser("tools", help="only build the programs, and list them")
     subparsers.add_parser("images", help="only build the programs and container images, and list the images")
     subparsers.add_parser("env", help='print export lines for a shell: eval "$(python -m lab env)"')
@@ -89,7 +90,7 @@ def _run(arguments: argparse.Namespace) -> int:
         case "preview":
             from lab.preview import preview
 
-            return preview(checkout, arguments.stack)
+            return preview(checkout, arguments.stack, dict(pair(text) for text in arguments.set))
         case "tools":
             from lab.lifecycle import build_tools
 

@@ -21,8 +21,11 @@ NO_AMBIENT_CLUSTER = {"KUBERNETES_SERVICE_HOST": "", "KUBERNETES_SERVICE_PORT": 
 """In a pod the official Kubernetes plugin would take the cluster around it."""
 
 
-def preview(checkout: Checkout, stack: str) -> int:
-    """Print the plan; returns Pulumi's exit code. Its state is empty, and gone afterwards. Raises ``LabError``."""
+def preview(checkout: Checkout, stack: str, settings: Mapping[str, str]) -> int:
+    """Print the plan; returns Pulumi's exit code. Its state is empty, and gone afterwards.
+
+    ``settings`` are values other than the stack's own, by key. Raises ``LabError``.
+    """
     own_file = checkout.root / f"Pulumi.{stack}.yaml"
     if not own_file.is_file():
         raise LabError(f"there is no stack {stack!r}: {own_file} is missing")
@@ -31,7 +34,7 @@ def preview(checkout: Checkout, stack: str) -> int:
         programs, manifests = tools(place, unpinned=PINNED_MANIFESTS.keys() - own.keys())
         workspace = Workspace(place, stack, programs)
         workspace.install(["kubernetes", "aws"])
-        workspace.configure(placeholders(own, manifests))
+        workspace.configure({**placeholders(own, manifests), **settings})
         return workspace.on_terminal("preview", *policy_packs(checkout), environment=NO_AMBIENT_CLUSTER)
 
 

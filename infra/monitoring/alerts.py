@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 
 from app import topology
+from infra import namespaces
 from infra.labels import labels
 from infra.monitoring import burn_rate
 from infra.monitoring.objects import RELEASE, MonitoringObject
@@ -70,7 +71,7 @@ def rules_spec(settings: Alerts, brokers: int) -> dict[str, Any]:
         "eco2-load": list(load(settings)),
         "eco2-messages": list(messages(settings)),
         "eco2-brokers": list(brokers_alerts(brokers)),
-        "eco2-promises": [*burn_rate.alerts(), TARGET_DOWN],
+        "eco2-promises": [*burn_rate.alerts(), TARGET_DOWN, CERTIFICATE_ENDS],
     }
     return {
         "groups": [
@@ -232,3 +233,16 @@ TARGET_DOWN = Alert(
     summary="{{ $labels.job }} of {{ $labels.namespace }} does not tell how it is",
     description="Its pod {{ $labels.pod }} is down, or a NetworkPolicy keeps Prometheus from it.",
 )
+
+CERTIFICATE_DAYS = 14
+
+CERTIFICATE_ENDS = Alert(
+    name="CertificateEnds",
+    expr="certmanager_certificate_expiration_timestamp_seconds"
+    f'{{namespace=~"{namespaces.RABBITMQ}|{namespaces.OPERATORS}"}} - time() < {CERTIFICATE_DAYS} * 86400',
+    lasting="1h",
+    severity=Severity.WARNING,
+    summary="Certificate {{ $labels.name }} of {{ $labels.namespace }} ends in {{ $value | humanizeDuration }}",
+    description="cert-manager renews it a third of its time before, and has not. Brokers without one refuse clients.",
+)
+"""Where cert-manager makes the certificates and is watched: the brokers themselves tell nothing of theirs."""

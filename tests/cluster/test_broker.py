@@ -10,6 +10,8 @@ from app.topology import ApplyTo
 from tests.cluster.brokers import is_anonymous, listeners, wanted_listeners
 from tests.cluster.clients import Broker, Model, Scans, Shell, wait_for
 
+pytestmark = pytest.mark.every_stack
+
 POLICY_KINDS = {ApplyTo.QUORUM_QUEUES: "quorum_queues", ApplyTo.EXCHANGES: "exchanges"}
 
 

@@ -32,6 +32,7 @@ def down(prometheus: Prometheus) -> list[str]:
     ]
 
 
+@pytest.mark.every_stack
 def test_everything_that_is_to_be_watched_answers(shell: Shell, prometheus: Prometheus) -> None:
     monitors = {item["metadata"]["name"] for item in shell.get("servicemonitors", "--all-namespaces")["items"]}
     wanted = monitors | {"rabbitmq-queues"}
@@ -48,6 +49,7 @@ def test_each_pod_of_a_workload_is_watched(shell: Shell, prometheus: Prometheus)
     wait_for("each worker to be watched", lambda: watched("scan-worker") == workers, SCRAPES_SECONDS)
 
 
+@pytest.mark.every_stack
 def test_prometheus_has_the_rules_that_were_declared_and_can_compute_them(shell: Shell, prometheus: Prometheus) -> None:
     groups = shell.get("prometheusrule", "alerts", "--namespace=monitoring")["spec"]["groups"]
     declared = {rule.get("alert") or rule["record"] for group in groups for rule in group["rules"]}

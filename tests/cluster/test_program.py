@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app import topology
 from tests.cluster.clients import ROOT, Json, Scans, Shell, Stack
 
@@ -17,6 +19,7 @@ def planned(stack: Stack, *arguments: str) -> list[tuple[str, str]]:
     return [(step["op"], step["urn"].rsplit("::", 1)[-1]) for step in steps if step["op"] not in ("same", "refresh")]
 
 
+@pytest.mark.every_stack
 def test_a_second_up_changes_nothing(stack: Stack) -> None:
     done = stack.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
     assert re.search(r"\d+ unchanged", done.stdout), done.stdout

@@ -9,15 +9,15 @@ from importlib import metadata
 from typing import Any, NoReturn
 
 import grpc
-from google.protobuf import empty_pb2, json_format
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from lab.pulumi.aws.documents import with_texts
+from lab.pulumi.kubernetes.values import decode, encode
 from lab.pulumi.serving import serve
 
 SDK = "pulumi-aws"
 THREADS = 16
-DOCUMENTS = ("assumeRolePolicy", "policy")
 REASON = (
     "this is the lab's stand-in for Pulumi's AWS plugin: it takes part in previews and has no account. "
     "Use the official Pulumi CLI, which installs the real plugin by itself (README.md, A real AWS account)"
@@ -50,12 +50,12 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def Check(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return provider_pb2.CheckResponse(inputs=request.news)
+        return provider_pb2.CheckResponse(inputs=encode(with_texts(decode(request.news))))
 
     def Create(self, request: Any, context: grpc.ServicerContext) -> Any:
         if not request.preview:
             refuse(context, f"{request.urn} cannot be created")
-        return provider_pb2.CreateResponse(properties=with_texts(request.properties))
+        return provider_pb2.CreateResponse(properties=request.properties)
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
         refuse(context, f"{request.urn} cannot be compared")
@@ -71,19 +71,6 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:
         refuse(context, f"{request.tok} cannot be asked")
-
-
-def with_texts(properties: Struct) -> Struct:
-    """The inputs as the real plugin gives them back: IAM's documents are texts, however they were written."""
-    known = Struct()
-    known.CopyFrom(properties)
-    for name in DOCUMENTS:
-        if known.fields[name].HasField("struct_value"):
-            document = json_format.MessageToDict(known.fields[name].struct_value)
-            known.fields[name].string_value = json.dumps(document)
-        elif not known.fields[name].WhichOneof("kind"):
-            del known.fields[name]
-    return known
 
 
 def refuse(context: grpc.ServicerContext, what: str) -> NoReturn:

@@ -189,6 +189,21 @@ CASES = {
     "half a per mille": Case(
         alert="PostErrorsSlow", given=[posts("202", "0+9995x2400"), posts("500", "0+5x2400")], silent=[2300]
     ),
+    "a certificate that nobody renews": Case(
+        alert="CertificateEnds",
+        given=[
+            series("certmanager_certificate_expiration_timestamp_seconds", f"{13 * 86400}x90", namespace="rabbitmq")
+        ],
+        silent=[30],
+        fires=[65],
+    ),
+    "a certificate of a month": Case(
+        alert="CertificateEnds",
+        given=[
+            series("certmanager_certificate_expiration_timestamp_seconds", f"{30 * 86400}x90", namespace="rabbitmq")
+        ],
+        silent=[85],
+    ),
     "something that does not answer": Case(
         alert="TargetDown", given=[series("up", "1x3 0x10", job="authz")], silent=[7], fires=[10]
     ),
