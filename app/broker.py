@@ -1,5 +1,6 @@
 """Connections to the broker for processes that run no Celery, and publishing with them."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,12 +24,29 @@ def broker_url(settings: BrokerSettings) -> str:
     return f"amqp://{user}:{password}@{settings.rabbitmq_host}:{settings.rabbitmq_port}/{vhost}"
 
 
+def broker_tls(settings: BrokerSettings) -> dict[str, Any] | None:
+    """What kombu and Celery take as their TLS options; None is a connection in plain.
+
+    The file is read with each new connection, so that a new authority needs no restart. Without ``server_hostname``
+    the library would take any certificate of that authority. Time-outs of such a connection are the one of connecting,
+    and so long it also waits, while it is closed, for the farewell of a broker that has fallen silent.
+    """
+    if not settings.rabbitmq_ca_file:
+        return None
+    return {
+        "ca_certs": settings.rabbitmq_ca_file,
+        "cert_reqs": ssl.CERT_REQUIRED,
+        "server_hostname": settings.rabbitmq_host,
+    }
+
+
 def broker_connection(
     settings: BrokerSettings, *, heartbeat_seconds: int = HEARTBEAT_SECONDS, awaits_confirms: bool = True
 ) -> Connection:
     """A connection that is not open yet. Publishes on it wait for the broker's confirm, unless the caller does that."""
     return Connection(
         broker_url(settings),
+        ssl=broker_tls(settings),
         connect_timeout=_CONNECT_SECONDS,
         heartbeat=heartbeat_seconds,
         transport_options={

@@ -10,7 +10,7 @@ from celery import signals
 from kombu.entity import Exchange, Queue
 
 from app import topology
-from app.broker import broker_url
+from app.broker import broker_tls, broker_url
 from app.publishing import CONFIRM_SECONDS, ConfirmingCelery
 from app.settings import BrokerSettings, Settings
 from app.state.connection import results_url
@@ -30,6 +30,7 @@ def create_celery(settings: BrokerSettings, *, name: str, publishing_connections
 def _broker(settings: BrokerSettings, publishing_connections: int) -> dict[str, Any]:
     return {
         "broker_url": broker_url(settings),
+        "broker_use_ssl": broker_tls(settings),
         "broker_connection_timeout": _CONNECT_SECONDS,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,

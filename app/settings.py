@@ -18,6 +18,8 @@ class BrokerSettings(BaseSettings):
     rabbitmq_vhost: str = VHOST
     rabbitmq_username: str
     rabbitmq_password: SecretStr
+    rabbitmq_ca_file: str = ""
+    """PEM certificates of who may vouch for the broker; it must then speak TLS, under its host's name. Empty: plain."""
 
     log_level: str = "INFO"
 

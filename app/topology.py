@@ -324,16 +324,16 @@ class Service:
 
     @property
     def configure(self) -> str:
-        return _any_of((), self._anonymous)
+        return any_of((), self._anonymous)
 
     @property
     def write(self) -> str:
         # To bind a queue takes the right to write to it, and to read from the exchange.
-        return _any_of(self.publishes, self._anonymous)
+        return any_of(self.publishes, self._anonymous)
 
     @property
     def read(self) -> str:
-        return _any_of((*self.consumes, *self.listens), self._anonymous)
+        return any_of((*self.consumes, *self.listens), self._anonymous)
 
     @property
     def _anonymous(self) -> tuple[str, ...]:
@@ -349,7 +349,8 @@ def anonymous_queue(exchange: str) -> str:
     return f"{exchange}.{uuid.uuid4()}"
 
 
-def _any_of(names: tuple[str, ...], patterns: tuple[str, ...] = ()) -> str:
+def any_of(names: tuple[str, ...], patterns: tuple[str, ...] = ()) -> str:
+    """A pattern for exactly these names, and for what one of ``patterns`` is a pattern for."""
     alternatives = (*map(re.escape, names), *patterns)
     return f"^({'|'.join(alternatives)})$" if alternatives else NOTHING
 

@@ -1,9 +1,10 @@
 """A pod of the app image: what services and jobs have in common."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pulumi_kubernetes.core.v1 import (
+    ConfigMapVolumeSourceArgs,
     ContainerArgs,
     EmptyDirVolumeSourceArgs,
     EnvVarArgs,
@@ -32,6 +33,8 @@ class AppPodArgs:
     avoid_domain: str
     """The brokers' nodes."""
     env: Sequence[EnvVarArgs]
+    config_maps: Mapping[str, str] = field(default_factory=dict)
+    """Folders by the names of the ConfigMaps that are mounted there."""
 
 
 def pod_spec(name: str, args: AppPodArgs, container: ContainerArgs) -> PodSpecArgs:
@@ -43,7 +46,10 @@ def pod_spec(name: str, args: AppPodArgs, container: ContainerArgs) -> PodSpecAr
         security_context=pod_context(uid=APP_UID),
         affinity=off_nodes(args.avoid_domain),
         containers=[container],
-        volumes=[VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit=TMP_SIZE))],
+        volumes=[
+            VolumeArgs(name="tmp", empty_dir=EmptyDirVolumeSourceArgs(size_limit=TMP_SIZE)),
+            *(VolumeArgs(name=name, config_map=ConfigMapVolumeSourceArgs(name=name)) for name in args.config_maps),
+        ],
     )
 
 
@@ -56,5 +62,11 @@ def container(name: str, args: AppPodArgs) -> ContainerArgs:
         env=list(args.env),
         resources=requirements(args.resources),
         security_context=container_context(),
-        volume_mounts=[VolumeMountArgs(name="tmp", mount_path="/tmp")],
+        volume_mounts=[
+            VolumeMountArgs(name="tmp", mount_path="/tmp"),
+            *(
+                VolumeMountArgs(name=name, mount_path=folder, read_only=True)
+                for name, folder in args.config_maps.items()
+            ),
+        ],
     )

@@ -105,6 +105,8 @@ class AppServiceArgs(AppPodArgs):
     port: Port
     """The port of the health pages and the metrics; for a web server its API as well."""
     replicas: int
+    most_replicas: int | None = None
+    """What an autoscaler (infra/autoscaling.py) may go up to from ``replicas``. None: there is no autoscaler."""
     rollout: Rollout | None
     probes: Probes
     pod_annotations: Mapping[str, pulumi.Input[str]]
@@ -134,14 +136,19 @@ class AppService(pulumi.ComponentResource):
             behind = pulumi.ResourceOptions(parent=self, depends_on=[deployment])
             spec = service_spec(args.exposure, selector(args.application, name))
             self.service = Service(name, metadata=metadata, spec=spec, opts=behind)
-        if args.replicas > 1:
+        if most_pods(args) > 1:
             one_at_a_time(name, metadata, selector(args.application, name), child)
         self.register_outputs({})
 
 
+def most_pods(args: AppServiceArgs) -> int:
+    return args.most_replicas or args.replicas
+
+
 def deployment_spec(name: str, args: AppServiceArgs) -> DeploymentSpecArgs:
     return DeploymentSpecArgs(
-        replicas=args.replicas,
+        # What is said here is said again with every update: it would undo what an autoscaler has done.
+        replicas=args.replicas if args.most_replicas is None else None,
         selector=LabelSelectorArgs(match_labels=selector(args.application, name)),
         strategy=strategy(args.rollout),
         template=PodTemplateSpecArgs(
@@ -163,7 +170,7 @@ def strategy(rollout: Rollout | None) -> DeploymentStrategyArgs:
 def pod_spec(name: str, args: AppServiceArgs) -> PodSpecArgs:
     spec = app_pod.pod_spec(name, args, container(name, args))
     spec.termination_grace_period_seconds = GRACE_SECONDS
-    if args.replicas > 1:
+    if most_pods(args) > 1:
         spec.topology_spread_constraints = spread(selector(args.application, name))
     return spec
 

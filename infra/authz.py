@@ -6,7 +6,7 @@ import pulumi
 
 from infra.app_service import CACHE, KEEP_ALL, METRICS, AppService, AppServiceArgs, Exposure, Port
 from infra.credentials import FINGERPRINT, fingerprint
-from infra.platform import Credentials, Platform, broker_env, log_env, redis_env
+from infra.platform import Credentials, Platform, broker_config_maps, broker_env, log_env, redis_env
 from infra.service_settings import Authz as AuthzSettings
 
 APPLICATION = "auth"
@@ -47,6 +47,7 @@ def service_args(args: AuthzArgs) -> AppServiceArgs:
         resources=args.service.resources,
         avoid_domain=platform.avoid_domain,
         env=[*broker_env(platform, SERVICE), *redis_env(platform), *log_env(platform)],
+        config_maps=broker_config_maps(platform),
         pod_annotations={FINGERPRINT: fingerprint(platform.redis.password, platform.users[SERVICE].identity)},
         exposure=Exposure(port=GRPC.number, target=GRPC),
     )

@@ -1,6 +1,6 @@
 """The Character service, and what keeps its tables: migrations, the two savers, and the warm-up of its caches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -19,7 +19,7 @@ from infra.app_service import (
     Port,
 )
 from infra.credentials import FINGERPRINT, fingerprint
-from infra.platform import Credentials, Platform, broker_env, log_env, postgres_env
+from infra.platform import Credentials, Platform, broker_config_maps, broker_env, log_env, postgres_env
 from infra.service_settings import Character as CharacterSettings
 from infra.service_settings import Savers
 
@@ -64,16 +64,18 @@ class Character(pulumi.ComponentResource):
 
 
 def migration_args(args: CharacterArgs) -> AppJobArgs:
-    return job_args(args, ["app.character.migrate"], postgres_env(args.platform))
+    return job_args(args, ["app.character.migrate"], postgres_env(args.platform), {})
 
 
 def warm_up_args(args: CharacterArgs) -> AppJobArgs:
     platform = args.platform
     env = [*broker_env(platform, SERVICE), *postgres_env(platform), *log_env(platform)]
-    return job_args(args, ["app.character.catalogue", "reload"], env)
+    return job_args(args, ["app.character.catalogue", "reload"], env, broker_config_maps(platform))
 
 
-def job_args(args: CharacterArgs, module: Sequence[str], env: Sequence[EnvVarArgs]) -> AppJobArgs:
+def job_args(
+    args: CharacterArgs, module: Sequence[str], env: Sequence[EnvVarArgs], config_maps: Mapping[str, str]
+) -> AppJobArgs:
     return AppJobArgs(
         namespace=args.namespace,
         application=APPLICATION,
@@ -82,6 +84,7 @@ def job_args(args: CharacterArgs, module: Sequence[str], env: Sequence[EnvVarArg
         resources=args.service.resources,
         avoid_domain=args.platform.avoid_domain,
         env=env,
+        config_maps=config_maps,
     )
 
 
@@ -99,6 +102,7 @@ def service_args(args: CharacterArgs) -> AppServiceArgs:
         resources=args.service.resources,
         avoid_domain=platform.avoid_domain,
         env=[*broker_env(platform, SERVICE), *postgres_env(platform), *log_env(platform)],
+        config_maps=broker_config_maps(platform),
         pod_annotations={FINGERPRINT: fingerprint(platform.postgres.password, platform.users[SERVICE].identity)},
         exposure=Exposure(port=GRPC.number, target=GRPC, headless=True),
     )
@@ -118,5 +122,6 @@ def saver_args(args: CharacterArgs, name: str) -> AppServiceArgs:
         resources=args.savers.resources,
         avoid_domain=platform.avoid_domain,
         env=[*broker_env(platform, name), *postgres_env(platform), *log_env(platform)],
+        config_maps=broker_config_maps(platform),
         pod_annotations={FINGERPRINT: fingerprint(platform.postgres.password, platform.users[name].identity)},
     )

@@ -1,6 +1,7 @@
 """Checks of settings. Each message has the value, the limit, and the harm or the way out."""
 
 import re
+import ssl
 
 import pulumi
 
@@ -39,6 +40,11 @@ def check_at_least(name: str, value: int, least: int) -> None:
         raise SettingsError(f"{name} must be {least} or more (got {value}).")
 
 
+def check_above(name: str, value: int, lower_name: str, lower: int) -> None:
+    if value <= lower:
+        raise SettingsError(f"{name} ({value}) must be above {lower_name} ({lower}): there would be nothing to decide.")
+
+
 def check_one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise SettingsError(f"{name} must be one of {', '.join(allowed)} (got {value!r}).")
@@ -52,6 +58,16 @@ def check_image(image: str) -> None:
             f"Image {image!r} needs a tag other than latest, or a digest: "
             "what a moving tag means differs from node to node and cannot be rolled back."
         )
+
+
+def check_certificates(name: str, pem: str) -> None:
+    """Certificates alone: what is checked here is not kept as a secret."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (ssl.SSLError, ValueError, TypeError) as error:
+        raise SettingsError(f"{name} is no PEM certificate ({error}). Use: pulumi config set {name} < ca.crt") from None
+    if "PRIVATE KEY" in pem:
+        raise SettingsError(f"{name} has a private key in it, and everybody may read it. Keep the certificates alone.")
 
 
 def check_resources(prefix: str, resources: Resources) -> None:

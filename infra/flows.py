@@ -23,7 +23,6 @@ KUBERNETES_API_PORTS = (443, 6443)
 EPMD_PORT = 4369
 ERLANG_PORT = 25672
 """Between brokers: who listens where, and everything else. https://www.rabbitmq.com/docs/networking#ports"""
-BROKER_METRICS_PORT = 15692
 ISTIOD_PORT = 15012
 """Certificates and configuration. https://istio.io/latest/docs/ops/deployment/application-requirements/"""
 
@@ -105,7 +104,7 @@ MEASURED = (
     (API, (scan.HTTP.number,)),
     *((pods, (METRICS.number,)) for pods in (SCAN_WORKER, REWARD_WORKER, BEAT, CHARACTER, *SAVERS, AUTHZ)),
     *((pods, (METRICS.number,)) for pods in (REDIS, POSTGRES)),
-    (BROKERS, (BROKER_METRICS_PORT,)),
+    (BROKERS, (rabbitmq.METRICS_PORT,)),
     (CLUSTER_OPERATOR, (9782,)),
     (TOPOLOGY_OPERATOR, (8080,)),
 )
@@ -113,18 +112,26 @@ MEASURED = (
 
 
 def flows(
-    network: Network, model: Model, *, own_redis: bool, own_postgres: bool, own_prometheus: bool
+    network: Network,
+    model: Model,
+    *,
+    amqp_port: int,
+    keda: bool,
+    own_redis: bool,
+    own_postgres: bool,
+    own_prometheus: bool,
 ) -> tuple[Flow, ...]:
     """All rows. DNS is not among them: every pod may ask it."""
     others = [pods for pods, own in ((REDIS, own_redis), (POSTGRES, own_postgres)) if not own]
     return (
-        *(Flow(client, BROKERS, (rabbitmq.AMQP_PORT,)) for client in USE_BROKER),
+        *(Flow(client, BROKERS, (amqp_port,)) for client in USE_BROKER),
         *_stores(network, own_redis=own_redis, own_postgres=own_postgres),
         Flow(REWARD_WORKER, CHARACTER, (character.GRPC.number,)),
         _model(network, model),
         *_outside(network),
         Flow(BROKERS, BROKERS, (EPMD_PORT, ERLANG_PORT)),
         Flow(TOPOLOGY_OPERATOR, BROKERS, (rabbitmq.MANAGEMENT_PORT,)),
+        *([Flow(Namespace(network.keda_namespace), BROKERS, (rabbitmq.MANAGEMENT_PORT,))] if keda else []),
         *_measurements(network, own_prometheus=own_prometheus, others=others),
         *_kubernetes(network, own_prometheus=own_prometheus),
         *(Flow(client, ISTIOD, (ISTIOD_PORT,)) for client in IN_MESH if network.istio),

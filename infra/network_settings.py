@@ -27,6 +27,8 @@ class Network:
     """Of an external Redis and PostgreSQL."""
     prometheus_namespace: Annotated[str, Key("prometheusNamespace")]
     """Whose pods may read measurements, in a cluster that has a Prometheus of its own."""
+    keda_namespace: Annotated[str, Key("kedaNamespace")]
+    """Whose pods may ask the brokers how long queues are, where ``workerScaling`` is KEDA's."""
     istio: Annotated[bool, Key("istio")]
     """The app's pods get sidecars. Pod Security ``restricted`` then needs Istio's CNI plugin."""
 

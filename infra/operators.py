@@ -66,6 +66,9 @@ def topology_operator_args(operators: Operators, images: Images) -> OperatorArgs
         image=images.topology_operator,
         pull_policy=images.pull_policy,
         env={
+            # Else it would take the brokers' certificates for the management API as well, and would need to believe
+            # them: rabbitmqTlsSecret is for AMQP.
+            "CONNECT_USING_PLAIN_HTTP": "true",
             "ENABLE_WEBHOOKS": str(operators.topology_webhooks).lower(),
             "MAX_CONCURRENT_RECONCILES": str(TOPOLOGY_RECONCILERS),
         },

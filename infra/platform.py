@@ -8,10 +8,10 @@ from pulumi_kubernetes.core.v1 import EnvVarArgs, Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from app import topology
-from infra import postgres, postgres_config, rabbitmq, redis
+from infra import broker_trust, postgres, postgres_config, rabbitmq, redis
 from infra.credentials import plain_env, secret, secret_env
 from infra.labels import labels
-from infra.settings import Images, Postgres, Redis
+from infra.settings import Images, Postgres, Rabbitmq, Redis
 from infra.users import User
 
 REDIS_SECRET = "redis"
@@ -22,6 +22,7 @@ POSTGRES_SECRET = "postgres"
 class Platform:
     images: Images
     log_level: str
+    rabbitmq: Rabbitmq
     redis: Redis
     postgres: Postgres
     rabbitmq_host: str
@@ -39,14 +40,20 @@ def broker_env(platform: Platform, service: str) -> list[EnvVarArgs]:
     credentials = platform.users[service].secret_name
     address = {
         "RABBITMQ_HOST": platform.rabbitmq_host,
-        "RABBITMQ_PORT": str(rabbitmq.AMQP_PORT),
+        "RABBITMQ_PORT": str(rabbitmq.amqp_port(platform.rabbitmq)),
         "RABBITMQ_VHOST": topology.VHOST,
     }
+    tls = {"RABBITMQ_CA_FILE": f"{broker_trust.FOLDER}/{broker_trust.KEY}"} if platform.rabbitmq.tls_secret else {}
     return [
-        *plain_env(address),
+        *plain_env(address | tls),
         secret_env("RABBITMQ_USERNAME", credentials, "username"),
         secret_env("RABBITMQ_PASSWORD", credentials, "password"),
     ]
+
+
+def broker_config_maps(platform: Platform) -> dict[str, str]:
+    """For the pods that have ``broker_env``."""
+    return {broker_trust.NAME: broker_trust.FOLDER} if platform.rabbitmq.tls_secret else {}
 
 
 def redis_env(platform: Platform) -> list[EnvVarArgs]:

@@ -21,7 +21,12 @@ CLUSTER = "eco2-rabbitmq"
 COMPONENT = "rabbitmq"
 """The operator's label of the brokers' pods, as well."""
 AMQP_PORT = 5672
+AMQPS_PORT = 5671
+"""AMQP by TLS."""
 MANAGEMENT_PORT = 15672
+METRICS_PORT = 15692
+METRICS_PORT_NAME = "prometheus"
+"""As the cluster operator calls it in the brokers' Service."""
 
 PLUGINS = (
     "rabbitmq_prometheus",
@@ -91,9 +96,15 @@ class Broker(pulumi.ComponentResource):
         self.register_outputs({"host": self.host})
 
 
+def amqp_port(settings: Rabbitmq) -> int:
+    """The one port by which clients come in."""
+    return AMQPS_PORT if settings.tls_secret else AMQP_PORT
+
+
 def cluster_spec(name: str, args: BrokerArgs) -> dict[str, Any]:
     settings = args.settings
     return {
+        **({"tls": {"secretName": settings.tls_secret}} if settings.tls_secret else {}),
         "image": args.images.rabbitmq,
         "replicas": settings.replicas,
         "persistence": {"storageClassName": args.storage.storage_class, "storage": settings.storage},
@@ -102,21 +113,30 @@ def cluster_spec(name: str, args: BrokerArgs) -> dict[str, Any]:
         "tolerations": tolerations(settings.node_domain),
         "rabbitmq": {
             "additionalPlugins": list(PLUGINS),
-            "additionalConfig": broker_config(settings.memory_limit),
+            "additionalConfig": broker_config(settings),
             "advancedConfig": KHEPRI,
         },
         "delayStartSeconds": settings.delay_start_seconds,
         "terminationGracePeriodSeconds": settings.termination_grace_seconds,
-        "override": {"statefulSet": {"spec": {"template": {"spec": pod_override(args.images.pull_policy)}}}},
+        "override": {
+            "statefulSet": {"spec": {"template": {"spec": pod_override(args)}}},
+            **({"service": {"spec": metrics_in_plain()}} if settings.tls_secret else {}),
+        },
     }
 
 
-def broker_config(memory_limit: str) -> str:
+def metrics_in_plain() -> dict[str, Any]:
+    """Where there is TLS, the operator's Service names the measurements' port by TLS and leaves out the other one."""
+    port = {"name": METRICS_PORT_NAME, "protocol": "TCP", "port": METRICS_PORT, "targetPort": METRICS_PORT}
+    return {"ports": [port]}
+
+
+def broker_config(settings: Rabbitmq) -> str:
     """The lines that differ from, or must not depend on, the operator's own rabbitmq.conf."""
     reconciliation = "quorum_queue.continuous_membership_reconciliation"
     lines = {
         "vm_memory_high_watermark.relative": MEMORY_HIGH_WATERMARK,
-        "disk_free_limit.absolute": disk_free_bytes(memory_limit),
+        "disk_free_limit.absolute": disk_free_bytes(settings.memory_limit),
         # For a cluster that still has Mnesia: Khepri needs no such strategy, and is not asked.
         "cluster_partition_handling": "pause_minority",
         "consumer_timeout": CONSUMER_TIMEOUT_MS,
@@ -127,6 +147,9 @@ def broker_config(memory_limit: str) -> str:
         f"{reconciliation}.enabled": "true",
         f"{reconciliation}.target_group_size": QUORUM_GROUP_SIZE,
         f"{reconciliation}.interval": MEMBERSHIP_CHECK_MS,
+        # Not the operator's disableNonTLSListeners, which closes management and measurements in plain as well: the
+        # operators' and Prometheus' ways, on which no message goes, and which would each need the authority too.
+        **({"listeners.tcp": "none"} if settings.tls_secret else {}),
     }
     return "".join(f"{key} = {value}\n" for key, value in lines.items())
 
@@ -144,20 +167,21 @@ def affinity(name: str, settings: Rabbitmq) -> AffinityArgs:
     )
 
 
-def pod_override(pull_policy: str) -> dict[str, Any]:
+def pod_override(args: BrokerArgs) -> dict[str, Any]:
     """Merged into the operator's pod template: Pod Security ``restricted``, and a readiness probe that looks sooner."""
-    hardened = {"securityContext": container_context(read_only_root=False), "imagePullPolicy": pull_policy}
+    hardened = {"securityContext": container_context(read_only_root=False), "imagePullPolicy": args.images.pull_policy}
+    probe = readiness("amqps" if args.settings.tls_secret else "amqp")
     return {
         "securityContext": pod_context(),
         "initContainers": [{"name": "setup-container", **hardened}],
-        "containers": [{"name": "rabbitmq", **hardened, "readinessProbe": readiness()}],
+        "containers": [{"name": "rabbitmq", **hardened, "readinessProbe": probe}],
     }
 
 
-def readiness() -> ProbeArgs:
+def readiness(port: str) -> ProbeArgs:
     """A connection only: a probe that starts an Erlang node costs half a core and fails on a busy broker."""
     return ProbeArgs(
-        tcp_socket=TCPSocketActionArgs(port="amqp"),
+        tcp_socket=TCPSocketActionArgs(port=port),
         initial_delay_seconds=3,
         period_seconds=3,
         timeout_seconds=3,

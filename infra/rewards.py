@@ -7,7 +7,7 @@ import pulumi
 from infra.app_service import CONSUMER, METRICS, NEVER_TWO, REPLACE_ONE, AppService, AppServiceArgs
 from infra.character import GRPC
 from infra.credentials import FINGERPRINT, fingerprint, plain_env
-from infra.platform import Platform, broker_env, log_env, redis_env
+from infra.platform import Platform, broker_config_maps, broker_env, log_env, redis_env
 from infra.scan import state_env
 from infra.service_settings import Api, Beat
 from infra.service_settings import Rewards as RewardsSettings
@@ -58,6 +58,7 @@ def worker_args(args: RewardsArgs) -> AppServiceArgs:
             *state_env(args.api),
             *log_env(platform),
         ],
+        config_maps=broker_config_maps(platform),
         pod_annotations={FINGERPRINT: fingerprint(platform.redis.password, platform.users[WORKER].identity)},
     )
 
@@ -80,5 +81,6 @@ def beat_args(args: RewardsArgs) -> AppServiceArgs:
             *plain_env({"DEADLETTER_REPLAY_SECONDS": str(args.beat.deadletter_replay_seconds)}),
             *log_env(platform),
         ],
+        config_maps=broker_config_maps(platform),
         pod_annotations={FINGERPRINT: fingerprint(platform.users[BEAT].identity)},
     )

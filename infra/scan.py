@@ -17,7 +17,7 @@ from infra.app_service import (
     Port,
 )
 from infra.credentials import FINGERPRINT, fingerprint, plain_env, secret_env
-from infra.platform import Credentials, Platform, broker_env, log_env, redis_env
+from infra.platform import Credentials, Platform, broker_config_maps, broker_env, log_env, redis_env
 from infra.service_settings import Api, Model, Worker
 
 APPLICATION = "scan"
@@ -72,6 +72,7 @@ def api_args(args: ScanArgs) -> AppServiceArgs:
         command=["python", "-m", "app.api"],
         port=HTTP,
         replicas=args.api.replicas,
+        most_replicas=args.api.most_replicas,
         rollout=KEEP_ALL,
         probes=SERVER,
         resources=args.api.resources,
@@ -83,6 +84,7 @@ def api_args(args: ScanArgs) -> AppServiceArgs:
             *state_env(args.api),
             *log_env(platform),
         ],
+        config_maps=broker_config_maps(platform),
         pod_annotations={FINGERPRINT: fingerprint(platform.redis.password, platform.users[API].identity)},
         exposure=Exposure(port=80, target=HTTP, type=args.api.service_type),
     )
@@ -98,6 +100,7 @@ def worker_args(args: ScanArgs) -> AppServiceArgs:
         command=["python", "-m", "app.worker", "scan"],
         port=METRICS,
         replicas=args.worker.replicas,
+        most_replicas=args.worker.most_replicas,
         rollout=REPLACE_ONE,
         probes=CONSUMER,
         resources=args.worker.resources,
@@ -110,6 +113,7 @@ def worker_args(args: ScanArgs) -> AppServiceArgs:
             *state_env(args.api),
             *log_env(platform),
         ],
+        config_maps=broker_config_maps(platform),
         pod_annotations={FINGERPRINT: fingerprint(*credentials)},
     )
 

@@ -6,9 +6,12 @@ from typing import Annotated
 
 import pulumi
 
-from infra.checks import SettingsError, check_at_least, check_one_of, check_resources
+from infra.checks import SettingsError, check_above, check_at_least, check_one_of, check_resources
 from infra.config_keys import Key
 from infra.resources import Resources, resources_of
+
+FIXED, HPA, KEDA = "none", "hpa", "keda"
+"""Who decides how many pods there are: the stack's file alone, or an autoscaler within its bounds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,13 +26,26 @@ class Api:
     outbox_max_entries: Annotated[int, Key("outboxMaxEntries")]
     """Bounds what a broker outage may pile up in Redis."""
     state_ttl_seconds: Annotated[int, Key("stateTtlSeconds")]
+    scaling: Annotated[str, Key("apiScaling")]
+    max_replicas: Annotated[int, Key("apiMaxReplicas")]
+    cpu_target: Annotated[int, Key("apiCpuTarget")]
+    """Percent of ``cpu_request``."""
 
     def __post_init__(self) -> None:
         check_at_least("apiReplicas", self.replicas, 1)
+        check_one_of("apiScaling", self.scaling, (FIXED, HPA))
+        check_at_least("apiCpuTarget", self.cpu_target, 1)
+        if self.most_replicas:
+            check_above("apiMaxReplicas", self.most_replicas, "apiReplicas", self.replicas)
         check_one_of("apiServiceType", self.service_type, ("ClusterIP", "LoadBalancer"))
         check_resources("api", self.resources)
         check_at_least("outboxMaxEntries", self.outbox_max_entries, 1)
         check_at_least("stateTtlSeconds", self.state_ttl_seconds, 60)
+
+    @property
+    def most_replicas(self) -> int | None:
+        """What an autoscaler may go up to; None: there is none."""
+        return None if self.scaling == FIXED else self.max_replicas
 
     @property
     def resources(self) -> Resources:
@@ -45,11 +61,33 @@ class Worker:
     cpu_limit: Annotated[str, Key("workerCpuLimit")]
     memory_request: Annotated[str, Key("workerMemoryRequest")]
     memory_limit: Annotated[str, Key("workerMemoryLimit")]
+    scaling: Annotated[str, Key("workerScaling")]
+    """By CPU (``hpa``) only where the model is quick: workers wait for it, and are full long before they are busy."""
+    max_replicas: Annotated[int, Key("workerMaxReplicas")]
+    cpu_target: Annotated[int, Key("workerCpuTarget")]
+    """Percent of ``cpu_request``."""
+    messages_per_pod: Annotated[int, Key("workerMessagesPerPod")]
+    """Of the worker's queues together, waiting and worked on. Below ``concurrency``: a new pod takes a while."""
 
     def __post_init__(self) -> None:
         check_at_least("workerReplicas", self.replicas, 1)
         check_at_least("workerConcurrency", self.concurrency, 1)
         check_resources("worker", self.resources)
+        check_one_of("workerScaling", self.scaling, (FIXED, HPA, KEDA))
+        check_at_least("workerCpuTarget", self.cpu_target, 1)
+        check_at_least("workerMessagesPerPod", self.messages_per_pod, 1)
+        if self.most_replicas:
+            check_above("workerMaxReplicas", self.most_replicas, "workerReplicas", self.replicas)
+        if self.scaling == KEDA and self.messages_per_pod > self.concurrency:
+            raise SettingsError(
+                f"workerMessagesPerPod ({self.messages_per_pod}) must be at most workerConcurrency "
+                f"({self.concurrency}): scans would wait for a slot, and no pod would be added."
+            )
+
+    @property
+    def most_replicas(self) -> int | None:
+        """What an autoscaler may go up to; None: there is none."""
+        return None if self.scaling == FIXED else self.max_replicas
 
     @property
     def resources(self) -> Resources:

@@ -16,6 +16,7 @@ from infra.aws_settings import Aws
 from infra.checks import (
     SettingsError,
     check_at_least,
+    check_certificates,
     check_image,
     check_one_of,
     check_password,
@@ -98,6 +99,11 @@ class Rabbitmq:
     """The operator's 30 s are for DNS servers that cache missing names; they would be half of a broker's restart."""
     termination_grace_seconds: Annotated[int, Key("rabbitmqTerminationGraceSeconds")]
     """The operator's default is a week. A broker that cannot hand over in time is killed, and Raft copes with that."""
+    tls_secret: Annotated[str, Key("rabbitmqTlsSecret")]
+    """Name of a Secret of type kubernetes.io/tls in the brokers' namespace, which somebody else makes and renews: its
+    private key is nobody's but the brokers'. Empty: AMQP in plain."""
+    tls_ca: Annotated[str, Key("rabbitmqTlsCa")]
+    """PEM. The authorities that clients believe, the next one as well while the certificate moves to it."""
 
     def __post_init__(self) -> None:
         if self.replicas < 1 or self.replicas % 2 == 0:
@@ -108,6 +114,13 @@ class Rabbitmq:
         check_at_least("rabbitmqDelayStartSeconds", self.delay_start_seconds, 0)
         check_at_least("rabbitmqTerminationGraceSeconds", self.termination_grace_seconds, 30)
         check_resources("rabbitmq", self.resources)
+        if bool(self.tls_secret) != bool(self.tls_ca):
+            raise SettingsError(
+                "rabbitmqTlsSecret and rabbitmqTlsCa need each other: brokers with TLS have no clients without its "
+                "authority, and brokers without TLS none that ask for it."
+            )
+        if self.tls_ca:
+            check_certificates("rabbitmqTlsCa", self.tls_ca)
         if quantity("rabbitmqStorage", self.storage) < 2 * quantity("rabbitmqMemoryLimit", self.memory_limit):
             raise SettingsError(
                 f"rabbitmqStorage ({self.storage}) must be twice rabbitmqMemoryLimit ({self.memory_limit}) or more: "

@@ -1,6 +1,6 @@
 """The RabbitMQ user of a service, with the rights that app/topology.py gives it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ COMPONENT = "user"
 class UserArgs:
     service: topology.Service
     cluster: Mapping[str, str]
+    tags: Sequence[str] = ()
+    """What it may use of the management API. Without one of them: nothing."""
 
 
 class User(pulumi.ComponentResource):
@@ -35,7 +37,7 @@ class User(pulumi.ComponentResource):
     def __init__(self, name: str, args: UserArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("eco2:users:User", name, None, opts)
         self._service = service = args.service
-        user = self._declare("User", name, user_spec(service, args.cluster), after=self._username(name, service))
+        user = self._declare("User", name, user_spec(args), after=self._username(name, service))
         self._declare("Permission", f"{name}-permission", permission_spec(service, args.cluster), after=user)
         self.secret_name = f"{service.name}-user-credentials"
         self.identity = user.metadata.apply(lambda metadata: str(metadata.get("uid")))
@@ -64,8 +66,13 @@ def import_name(service: topology.Service) -> str:
     return f"{service.name}-user"
 
 
-def user_spec(service: topology.Service, cluster: Mapping[str, str]) -> dict[str, Any]:
-    return {"importCredentialsSecret": {"name": import_name(service)}, "rabbitmqClusterReference": cluster}
+def user_spec(args: UserArgs) -> dict[str, Any]:
+    return {
+        "importCredentialsSecret": {"name": import_name(args.service)},
+        "rabbitmqClusterReference": args.cluster,
+        # The API server stores no empty list.
+        **({"tags": list(args.tags)} if args.tags else {}),
+    }
 
 
 def permission_spec(service: topology.Service, cluster: Mapping[str, str]) -> dict[str, Any]:

@@ -5,7 +5,9 @@ import pulumi
 from app import topology
 from infra import namespaces, outputs, settings
 from infra.authz import Authz, AuthzArgs
+from infra.autoscaling import Autoscaling, AutoscalingArgs
 from infra.aws import cloud
+from infra.broker_trust import BrokerTrust, BrokerTrustArgs
 from infra.character import Character, CharacterArgs
 from infra.flows import flows
 from infra.monitoring import operator as prometheus_operator
@@ -19,10 +21,11 @@ from infra.network import Network, NetworkArgs
 from infra.operators import Operator, cluster_operator_args, topology_operator_args
 from infra.platform import Platform
 from infra.postgres import Postgres, PostgresArgs
-from infra.rabbitmq import CLUSTER, Broker, BrokerArgs
+from infra.rabbitmq import CLUSTER, Broker, BrokerArgs, amqp_port
 from infra.redis import Redis, RedisArgs
 from infra.rewards import Rewards, RewardsArgs
 from infra.scan import Scan, ScanArgs
+from infra.service_settings import KEDA
 from infra.topology import Topology, TopologyArgs
 from infra.users import User, UserArgs
 
@@ -53,6 +56,8 @@ network = Network(
         flows=flows(
             config.network,
             config.model,
+            amqp_port=amqp_port(config.rabbitmq),
+            keda=config.worker.scaling == KEDA,
             own_redis=own_redis,
             own_postgres=own_postgres,
             own_prometheus=config.monitoring.operator,
@@ -78,6 +83,11 @@ broker = Broker(
         user_namespaces=tuple(sorted({service.namespace for service in topology.SERVICES})),
     ),
     after(cluster_operator, network, *aws.nodes, *aws.volumes),
+)
+trust = BrokerTrust(
+    "broker-trust",
+    BrokerTrustArgs(namespaces=namespaces.APP, certificates=config.rabbitmq.tls_ca),
+    after(network),
 )
 messages = Topology(
     "topology",
@@ -119,6 +129,7 @@ postgres = Postgres(
 platform = Platform(
     images=images,
     log_level=config.logging.level,
+    rabbitmq=config.rabbitmq,
     redis=config.redis,
     postgres=config.postgres,
     rabbitmq_host=broker.host,
@@ -131,12 +142,23 @@ platform = Platform(
 scan = Scan(
     "scan",
     ScanArgs(namespace=namespaces.SCAN, platform=platform, api=config.api, worker=config.worker, model=config.model),
-    after(messages, *users.values(), redis, network),
+    after(messages, *users.values(), redis, trust, network),
+)
+Autoscaling(
+    "autoscaling",
+    AutoscalingArgs(
+        namespace=namespaces.SCAN,
+        api=config.api,
+        worker=config.worker,
+        cluster=broker.reference,
+        broker_host=broker.host,
+    ),
+    after(scan),
 )
 character = Character(
     "character",
     CharacterArgs(namespace=namespaces.CHARACTER, platform=platform, service=config.character, savers=config.savers),
-    after(messages, *users.values(), postgres, network),
+    after(messages, *users.values(), postgres, trust, network),
 )
 Rewards(
     "rewards",
@@ -153,7 +175,7 @@ Rewards(
 Authz(
     "auth",
     AuthzArgs(namespace=namespaces.AUTH, platform=platform, service=config.authz),
-    after(messages, *users.values(), redis, network),
+    after(messages, *users.values(), redis, trust, network),
 )
 
 watched = targets.targets(own_prometheus=monitoring.operator, own_redis=own_redis, own_postgres=own_postgres)

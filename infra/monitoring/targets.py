@@ -14,6 +14,7 @@ from infra import character, namespaces, postgres, redis, rewards, scan
 from infra.app_service import METRICS, Port
 from infra.labels import labels, selector
 from infra.monitoring.objects import RELEASE, MonitoringObject
+from infra.rabbitmq import METRICS_PORT_NAME
 
 INTERVAL_SECONDS = 15
 TIMEOUT_SECONDS = 14
@@ -22,9 +23,6 @@ TIMEOUT_SECONDS = 14
 BROKER = "rabbitmq"
 BROKER_QUEUES = "rabbitmq-queues"
 """The ``job`` labels of the brokers' two pages."""
-
-BROKER_PORT = "prometheus"
-"""As the cluster operator calls the brokers' port 15692 in their Service."""
 
 QUEUE_FAMILIES = ("queue_coarse_metrics", "queue_consumer_count")
 """Of /metrics/detailed: by queue, which /metrics adds up. https://www.rabbitmq.com/docs/prometheus#detailed-endpoint"""
@@ -151,4 +149,4 @@ def broker_endpoints() -> list[dict[str, Any]]:
         "params": {"vhost": [topology.VHOST], "family": list(QUEUE_FAMILIES)},
         "relabelings": [{"action": "replace", "targetLabel": "job", "replacement": BROKER_QUEUES}],
     }
-    return [endpoint(BROKER_PORT), {**endpoint(BROKER_PORT), **queues}]
+    return [endpoint(METRICS_PORT_NAME), {**endpoint(METRICS_PORT_NAME), **queues}]

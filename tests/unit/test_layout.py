@@ -12,6 +12,7 @@ SUPPORT = {
     "draw.py",
     "spoil.py",
     "brokers.py",
+    "certificates.py",
     "characters.py",
     "clients.py",
     "environment.py",

@@ -37,6 +37,7 @@ def settings(**changed: Any) -> Network:
         "store_cidrs": "10.0.0.0/8",
         "gateway_namespace": "",
         "prometheus_namespace": "watch",
+        "keda_namespace": "keda",
         "istio": False,
     }
     return Network(**{**everywhere, **values, **changed})
@@ -50,7 +51,7 @@ def table(
     url: str = "https://api.example/v1", *, own_stores: bool = True, own_prometheus: bool = True, **changed: Any
 ) -> tuple[Flow, ...]:
     own = {"own_redis": own_stores, "own_postgres": own_stores, "own_prometheus": own_prometheus}
-    return flows(settings(**changed), model(url), **own)
+    return flows(settings(**changed), model(url), amqp_port=5672, keda=False, **own)
 
 
 def policies(stack: Recording, namespace: str) -> dict[str, Policy]:

@@ -1,17 +1,18 @@
 """The RabbitmqCluster: what the brokers must be told."""
 
-from infra.rabbitmq import broker_config, disk_free_bytes
+from infra.rabbitmq import disk_free_bytes
 from tests.unit.conftest import Recording
 
 GIB = 2**30
 
 
-def lines(config: str) -> dict[str, str]:
+def lines(stack: Recording) -> dict[str, str]:
+    config = stack.one("RabbitmqCluster", "eco2-rabbitmq").spec["rabbitmq"]["additionalConfig"]
     return {key: value for key, _, value in (line.partition(" = ") for line in config.splitlines())}
 
 
-def test_the_broker_is_told_its_limits() -> None:
-    assert lines(broker_config("2Gi")) == {
+def test_the_broker_is_told_its_limits(dev: Recording) -> None:
+    assert lines(dev) == {
         "vm_memory_high_watermark.relative": "0.8",
         "disk_free_limit.absolute": str(3 * GIB),
         "cluster_partition_handling": "pause_minority",
