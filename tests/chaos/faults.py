@@ -40,8 +40,8 @@ class Fault:
     """``strike`` returns when nothing is broken any more by its own hand; what is broken by then heals by itself."""
 
     strike: Callable[[Lab, Times], None]
-    post_gap_s: float = 1.0
-    """Bound of the longest time without an accepted POST; only Redis, which holds what is accepted, may take longer."""
+    post_gap_s: float = 3.0
+    """Bound of the longest time without an accepted POST. Clients, API and whatever starts anew share two cores here."""
     completion_gap_s: Callable[[Times], float] = field(default=lambda times: 15.0)
     """Bound of the longest time without a completed scan."""
 
@@ -119,17 +119,21 @@ def update_apps(lab: Lab, times: Times) -> None:
         restart(lab, namespace, *(f"deployment/{name}" for space, name in APPS if space == namespace))
 
 
+EVERYTHING_STARTS_S = 6.0
+"""Three brokers, or all pods of the app, take both cores at once: a POST waits for its turn, and is accepted."""
+
 FAULTS: dict[str, Fault] = {
+    # Only Redis, which holds what is accepted, may keep clients waiting by its absence.
     "worker-pod-kill": Fault(lambda lab, _: kill_one(lab, WORKER)),
     "api-pod-kill": Fault(lambda lab, _: kill_one(lab, API)),
     "broker-leader-kill": Fault(lambda lab, _: kill_brokers(lab, [leader(lab)])),
-    "data-node-death": Fault(node_death),
+    "data-node-death": Fault(node_death, post_gap_s=1.0),
     # Until net_ticktime (20 s) has passed nobody knows that the leader is away.
     "network-cut": Fault(network_cut, completion_gap_s=lambda times: 45.0),
     "redis-kill": Fault(lambda lab, _: kill(lab.redis_processes()), post_gap_s=30.0, completion_gap_s=lambda _: 45.0),
     "rolling-update-brokers": Fault(update_brokers),
-    "rolling-update-apps": Fault(update_apps),
+    "rolling-update-apps": Fault(update_apps, post_gap_s=EVERYTHING_STARTS_S),
     # One alarm stops the publishers of all brokers, and what is accepted waits in the outbox.
     "disk-alarm": Fault(disk_alarm, completion_gap_s=lambda times: times.disk_alarm + 30),
-    "brokers-all-killed": Fault(kill_all_brokers, completion_gap_s=lambda _: 90.0),
+    "brokers-all-killed": Fault(kill_all_brokers, post_gap_s=EVERYTHING_STARTS_S, completion_gap_s=lambda _: 90.0),
 }

