@@ -41,7 +41,7 @@ class Fault:
 
     strike: Callable[[Lab, Times], None]
     post_gap_s: float = 3.0
-    """Bound of the longest time without an accepted POST. Clients, API and whatever starts anew share two cores here."""
+    """Bound of the longest time without an accepted POST. Clients, API and what starts anew share two cores here."""
     completion_gap_s: Callable[[Times], float] = field(default=lambda times: 15.0)
     """Bound of the longest time without a completed scan."""
 
@@ -123,13 +123,13 @@ EVERYTHING_STARTS_S = 6.0
 """Three brokers, or all pods of the app, take both cores at once: a POST waits for its turn, and is accepted."""
 
 FAULTS: dict[str, Fault] = {
-    # Only Redis, which holds what is accepted, may keep clients waiting by its absence.
     "worker-pod-kill": Fault(lambda lab, _: kill_one(lab, WORKER)),
     "api-pod-kill": Fault(lambda lab, _: kill_one(lab, API)),
     "broker-leader-kill": Fault(lambda lab, _: kill_brokers(lab, [leader(lab)])),
     "data-node-death": Fault(node_death, post_gap_s=1.0),
     # Until net_ticktime (20 s) has passed nobody knows that the leader is away.
     "network-cut": Fault(network_cut, completion_gap_s=lambda times: 45.0),
+    # It holds what is accepted: only its absence keeps clients waiting, who are told when to come back.
     "redis-kill": Fault(lambda lab, _: kill(lab.redis_processes()), post_gap_s=30.0, completion_gap_s=lambda _: 45.0),
     "rolling-update-brokers": Fault(update_brokers),
     "rolling-update-apps": Fault(update_apps, post_gap_s=EVERYTHING_STARTS_S),

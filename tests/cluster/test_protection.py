@@ -1,7 +1,7 @@
 """What holds data in prod is not deleted by a command that meant another stack.
 
-It is the preview that ends such a command before anything is done. Who skips it loses the pods, which `pulumi up` brings
-back, and no data.
+It is the preview that ends such a command before anything is done. Who skips it loses the pods, which `pulumi up`
+brings back, and no data.
 """
 
 import pytest
