@@ -104,7 +104,9 @@ def amqp_port(settings: Rabbitmq) -> int:
 def cluster_spec(name: str, args: BrokerArgs) -> dict[str, Any]:
     settings = args.settings
     return {
-        **({"tls": {"secretName": settings.tls_secret}} if settings.tls_secret else {}),
+        # Empty rather than left out: the operator writes the object as well, and on the way back from TLS the API
+        # server would be left with a null, which it refuses.
+        "tls": {"secretName": settings.tls_secret} if settings.tls_secret else {},
         "image": args.images.rabbitmq,
         "replicas": settings.replicas,
         "persistence": {"storageClassName": args.storage.storage_class, "storage": settings.storage},
@@ -120,7 +122,7 @@ def cluster_spec(name: str, args: BrokerArgs) -> dict[str, Any]:
         "terminationGracePeriodSeconds": settings.termination_grace_seconds,
         "override": {
             "statefulSet": {"spec": {"template": {"spec": pod_override(args)}}},
-            **({"service": {"spec": metrics_in_plain()}} if settings.tls_secret else {}),
+            "service": {"spec": metrics_in_plain()} if settings.tls_secret else {},
         },
     }
 
