@@ -104,8 +104,7 @@ def amqp_port(settings: Rabbitmq) -> int:
 def cluster_spec(name: str, args: BrokerArgs) -> dict[str, Any]:
     settings = args.settings
     return {
-        # Never empty: of an object whose last field is taken back the API server makes a null, and then refuses it.
-        "tls": {"disableNonTLSListeners": False, **tls_secret(settings)},
+        **({"tls": {"secretName": settings.tls_secret}} if settings.tls_secret else {}),
         "image": args.images.rabbitmq,
         "replicas": settings.replicas,
         "persistence": {"storageClassName": args.storage.storage_class, "storage": settings.storage},
@@ -121,17 +120,13 @@ def cluster_spec(name: str, args: BrokerArgs) -> dict[str, Any]:
         "terminationGracePeriodSeconds": settings.termination_grace_seconds,
         "override": {
             "statefulSet": {"spec": {"template": {"spec": pod_override(args)}}},
-            "service": {"spec": metrics_in_plain()},
+            **({"service": {"spec": metrics_in_plain()}} if settings.tls_secret else {}),
         },
     }
 
 
-def tls_secret(settings: Rabbitmq) -> dict[str, str]:
-    return {"secretName": settings.tls_secret} if settings.tls_secret else {}
-
-
 def metrics_in_plain() -> dict[str, Any]:
-    """By TLS the operator leaves this port out of the Service. In plain it is there already, and stays what it is."""
+    """Where there is TLS, the operator's Service names the measurements' port by TLS and leaves out the other one."""
     port = {"name": METRICS_PORT_NAME, "protocol": "TCP", "port": METRICS_PORT, "targetPort": METRICS_PORT}
     return {"ports": [port]}
 

@@ -1,5 +1,6 @@
 """AMQP by TLS on a live stack: it goes over to it by its settings alone, and back."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,7 @@ def secured(stack: Stack, shell: Shell, lab: Lab, tmp_path_factory: pytest.TempP
         lab.wait_until_well()
         yield
     finally:
+        take_back(shell)
         update(stack)
         shell.kubectl("delete", "secret", SECRET, "--namespace=rabbitmq", "--ignore-not-found")
         lab.wait_until_well()
@@ -54,6 +56,15 @@ def with_tls(config_file: Path, authority: Authority, target: Path) -> Path:
 def create_secret(shell: Shell, made: Certificate) -> None:
     files = (f"--cert={made.certificate}", f"--key={made.key}")
     shell.kubectl("create", "secret", "tls", SECRET, "--namespace=rabbitmq", *files)
+
+
+def take_back(shell: Shell) -> None:
+    """As README says: the operator writes these fields as well, so that Pulumi alone cannot take them away."""
+    removed = [{"op": "remove", "path": path} for path in ("/spec/tls", "/spec/override/service")]
+    shell.kubectl(
+        *("patch", "rabbitmqcluster", "eco2-rabbitmq", "--namespace=rabbitmq"),
+        *("--type=json", f"--patch={json.dumps(removed)}"),
+    )
 
 
 def update(stack: Stack) -> None:
