@@ -7,7 +7,13 @@ from tests.cluster.outages import BROKER
 
 pytestmark = pytest.mark.prod
 
-HOLD_DATA = "namespaces,persistentvolumeclaims,vhosts.rabbitmq.com,queues.rabbitmq.com,statefulsets"
+HOLD_DATA = "namespaces,persistentvolumeclaims,queues.rabbitmq.com"
+
+SERVERS = (
+    ("rabbitmqcluster", BROKER, "rabbitmq"),
+    ("statefulset", "redis", "redis"),
+    ("statefulset", "postgres", "postgres"),
+)
 
 
 def test_destroy_is_refused_and_deletes_nothing_that_holds_data(stack: Stack, shell: Shell) -> None:
@@ -19,4 +25,6 @@ def test_destroy_is_refused_and_deletes_nothing_that_holds_data(stack: Stack, sh
     assert done.returncode != 0
     assert "protected" in done.stdout + done.stderr
     assert shell.kubectl("get", HOLD_DATA, "--all-namespaces", "--output=name") == before
-    assert shell.get("rabbitmqcluster", BROKER, "--namespace=rabbitmq")["metadata"].get("deletionTimestamp") is None
+    for kind, name, namespace in SERVERS:
+        server = shell.get(kind, name, f"--namespace={namespace}")
+        assert "deletionTimestamp" not in server["metadata"], f"{name} is on its way out"
