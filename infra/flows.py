@@ -105,8 +105,8 @@ MEASURED = (
     *((pods, (METRICS.number,)) for pods in (SCAN_WORKER, REWARD_WORKER, BEAT, CHARACTER, *SAVERS, AUTHZ)),
     *((pods, (METRICS.number,)) for pods in (REDIS, POSTGRES)),
     (BROKERS, (rabbitmq.METRICS_PORT,)),
-    (CLUSTER_OPERATOR, (9782,)),
-    (TOPOLOGY_OPERATOR, (8080,)),
+    (CLUSTER_OPERATOR, (targets.CLUSTER_OPERATOR_PORT,)),
+    (TOPOLOGY_OPERATOR, (targets.TOPOLOGY_OPERATOR_PORT,)),
 )
 """Who has a page of measurements, and where."""
 

@@ -65,7 +65,12 @@ APPS = (
     *(of_app(namespaces.CHARACTER, character.APPLICATION, saver) for saver in character.SAVERS),
     of_app(namespaces.AUTH, auth.APPLICATION, auth.SERVICE),
 )
-OPERATORS = (of_operator("rabbitmq-cluster-operator", 9782), of_operator("messaging-topology-operator", 8080))
+CLUSTER_OPERATOR_PORT = 9782
+TOPOLOGY_OPERATOR_PORT = 8080
+OPERATORS = (
+    of_operator("rabbitmq-cluster-operator", CLUSTER_OPERATOR_PORT),
+    of_operator("messaging-topology-operator", TOPOLOGY_OPERATOR_PORT),
+)
 REDIS = Target(name="redis", namespace=namespaces.REDIS, pods=selector("redis", redis.COMPONENT), port=METRICS.name)
 POSTGRES = Target(
     name="postgres", namespace=namespaces.POSTGRES, pods=selector("postgres", postgres.COMPONENT), port=METRICS.name

@@ -14,11 +14,11 @@ from dataclasses import asdict
 
 import httpx
 
-from app import topology
 from tests.chaos.faults import FAULTS, LONG, SHORT
 from tests.chaos.measuring import run
 from tests.chaos.result import Result, table
-from tests.cluster.clients import ROOT, Broker, Model, Scans, Shell
+from tests.cluster.brokers import broker_of
+from tests.cluster.clients import ROOT, Model, Scans, Shell
 from tests.cluster.environment import read_environment
 from tests.cluster.outages import Lab
 
@@ -69,12 +69,10 @@ def clients(closing: ExitStack) -> tuple[Lab, Model]:
     """The lab and its model, as the cluster tests see them."""
     shell = Shell(read_environment())
 
-    def http(url: str, **options: tuple[str, str]) -> httpx.Client:
-        return closing.enter_context(httpx.Client(base_url=url, timeout=30, **options))  # type: ignore[arg-type]
+    def http(url: str) -> httpx.Client:
+        return closing.enter_context(httpx.Client(base_url=url, timeout=30))
 
-    user = shell.secret("rabbitmq", "eco2-rabbitmq-default-user")
-    management = f"http://{shell.cluster_ip('rabbitmq', 'eco2-rabbitmq')}:15672"
-    broker = Broker(http(management, auth=(user["username"], user["password"])), topology.VHOST)
+    broker = closing.enter_context(broker_of(shell))
     model = Model(http(f"http://{shell.cluster_ip('model', 'model')}:8000"))
     return Lab(shell, Scans(http(shell.environment["API_URL"])), broker), model
 

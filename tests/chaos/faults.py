@@ -11,14 +11,7 @@ from tests.cluster.clients import ROOT, Json
 from tests.cluster.outages import API, BROKER_PODS, BROKER_PROGRAM, WORKER, Lab
 from tests.cluster.processes import kill, running
 
-SCAN_APPS = (("scan", "scan-api"), ("scan", "scan-worker"), ("scan", "reward-worker"), ("scan", "celery-beat"))
-APPS = (
-    *SCAN_APPS,
-    ("character", "character"),
-    ("character", "character-worker"),
-    ("character", "users-worker"),
-    ("auth", "authz"),
-)
+APPS = tuple((service.namespace, service.name) for service in topology.SERVICES)
 ROLLOUT_SECONDS = 600
 
 

@@ -2,10 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import httpx
 
 from app import topology
-from tests.cluster.clients import Json, Shell
+from tests.cluster.clients import Broker, Json, Shell
 
 FANOUTS = {exchange for service in topology.SERVICES for exchange in service.listens}
 
@@ -27,3 +30,13 @@ def wanted_listeners(shell: Shell) -> Counter[str]:
         for exchange in service.listens:
             wanted[exchange] += len(shell.ready_pods(service.namespace, service.name))
     return wanted
+
+
+@contextmanager
+def broker_of(shell: Shell) -> Iterator[Broker]:
+    """Of the stack as it is now: one that is made anew has another address."""
+    user = shell.secret("rabbitmq", "eco2-rabbitmq-default-user")
+    address = shell.cluster_ip("rabbitmq", "eco2-rabbitmq")
+    login = (user["username"], user["password"])
+    with httpx.Client(base_url=f"http://{address}:15672", auth=login, timeout=30) as http:
+        yield Broker(http, topology.VHOST)

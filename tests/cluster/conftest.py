@@ -4,14 +4,13 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from app import topology
+from tests.cluster.brokers import broker_of
 from tests.cluster.clients import ROOT, Broker, Model, Scans, Shell, Stack
 from tests.cluster.environment import lab_stack, read_environment
 from tests.cluster.outages import Lab
@@ -92,16 +91,6 @@ def scans(shell: Shell) -> Iterator[Scans]:
 def broker(shell: Shell) -> Iterator[Broker]:
     with broker_of(shell) as found:
         yield found
-
-
-@contextmanager
-def broker_of(shell: Shell) -> Iterator[Broker]:
-    """Of the stack as it is now: one that is made anew has another address."""
-    user = shell.secret("rabbitmq", "eco2-rabbitmq-default-user")
-    address = shell.cluster_ip("rabbitmq", "eco2-rabbitmq")
-    login = (user["username"], user["password"])
-    with httpx.Client(base_url=f"http://{address}:15672", auth=login, timeout=30) as http:
-        yield Broker(http, topology.VHOST)
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from base64 import b64decode
 from pathlib import Path
 
 from app import topology
+from tests.cluster.brokers import broker_of
 from tests.cluster.clients import Shell, Stack, wait_for
-from tests.cluster.conftest import broker_of
 from tests.cluster.outages import BROKER, Lab
 
 MESSAGES = {f"message-{position}" for position in range(50)}
