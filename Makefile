@@ -65,10 +65,11 @@ promtool: $(VENV)/installed
 preflight:
 	@$(PYTHON) -m lab.preflight
 
-# An interrupted install leaves no marker, so the next call begins again.
+# An interrupted install leaves no marker, so the next call begins again. A link is replaced: what it leads to is not ours.
 $(VENV)/installed: requirements.lock pyproject.toml
 	@echo "installing the Python environment into $(VENV), under a minute ..."
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || apt-get install --yes --no-install-recommends python3-venv
+	@[ ! -L $(VENV) ] || rm $(VENV)
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(RUN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	@$(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -161,7 +161,7 @@ def _measurements(network: Network, *, own_prometheus: bool, others: Collection[
         if server not in others:
             yield Flow(client, server, ports)
     if own_prometheus:
-        yield Flow(PROMETHEUS, PROMETHEUS_OPERATOR, (8080,))
+        yield Flow(PROMETHEUS, PROMETHEUS_OPERATOR, (targets.PROMETHEUS_OPERATOR_PORT,))
 
 
 def _kubernetes(network: Network, *, own_prometheus: bool) -> Iterator[Flow]:

@@ -51,7 +51,7 @@ def of_app(namespace: str, application: str, component: str, port: Port = METRIC
     return Target(name=component, namespace=namespace, pods=pods, port=port.name)
 
 
-def of_operator(name: str, port: int | str, namespace: str = namespaces.OPERATORS) -> Target:
+def of_operator(name: str, port: int, namespace: str = namespaces.OPERATORS) -> Target:
     """``name`` is the label that its manifest gives its pods."""
     return Target(name=name, namespace=namespace, pods={"app.kubernetes.io/name": name}, port=port)
 
@@ -67,6 +67,7 @@ APPS = (
 )
 CLUSTER_OPERATOR_PORT = 9782
 TOPOLOGY_OPERATOR_PORT = 8080
+PROMETHEUS_OPERATOR_PORT = 8080
 OPERATORS = (
     of_operator("rabbitmq-cluster-operator", CLUSTER_OPERATOR_PORT),
     of_operator("messaging-topology-operator", TOPOLOGY_OPERATOR_PORT),
@@ -77,7 +78,7 @@ POSTGRES = Target(
 )
 OURSELVES = (
     Target(name=PROMETHEUS, namespace=namespaces.MONITORING, pods=selector(PROMETHEUS, PROMETHEUS), port="web"),
-    of_operator(OPERATOR, "http", namespaces.MONITORING),
+    of_operator(OPERATOR, PROMETHEUS_OPERATOR_PORT, namespaces.MONITORING),
 )
 
 

@@ -13,9 +13,10 @@ from playwright.sync_api import Browser
 from tests.cluster.brokers import broker_of
 from tests.cluster.clients import ROOT, Broker, Model, Scans, Shell, Stack
 from tests.cluster.environment import lab_stack, read_environment
+from tests.cluster.monitoring import Prometheus
 from tests.cluster.outages import Lab
 from tests.cluster.pages import PHONE, ScanPage, chromium
-from tests.cluster.rewards import Rows
+from tests.cluster.rewards import BEAT, REWARDS, Rows
 
 LAB = [sys.executable, "-m", "lab"]
 FIRST = ("test_growth.py",)
@@ -144,3 +145,17 @@ def page(browser: Browser, scans: Scans) -> Iterator[ScanPage]:
     opened.open()
     yield opened
     context.close()
+
+
+@pytest.fixture(scope="module")
+def hurried(lab: Lab) -> Iterator[None]:
+    """Half an hour's schedule of retries and replays passes in half a minute."""
+    with lab.env(REWARDS[1], RETRY_TIME_SCALE="0.02"), lab.env(BEAT[1], DEADLETTER_REPLAY_SECONDS="5"):
+        yield
+
+
+@pytest.fixture(scope="session")
+def prometheus(shell: Shell) -> Iterator[Prometheus]:
+    address = shell.cluster_ip("monitoring", "prometheus")
+    with httpx.Client(base_url=f"http://{address}:9090", timeout=30) as http:
+        yield Prometheus(http)

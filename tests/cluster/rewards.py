@@ -22,7 +22,10 @@ COPIES = ("character", "users-worker")
 REWARDS = ("scan", "reward-worker")
 BEAT = ("scan", "celery-beat")
 
+USERS_OF_POSTGRES = (CHARACTER, OWNERSHIPS, COPIES)
+
 FLUSH_SECONDS = 5
+POSTGRES_OUTAGE_SECONDS = 120
 CAN = "https://photos.example.com/can.jpg"
 """Earns a character."""
 UNKNOWN = "https://photos.example.com/unknown.jpg"
@@ -128,6 +131,19 @@ def assert_all_granted_once(scans: Scans, rows: Rows, tasks: list[str], timeout_
     wait_for("rows of all that was granted", lambda: rows.are_whole() and len(rows.granted) == len(tasks), 60)
     time.sleep(FLUSH_SECONDS + 1)
     assert rows.granted == rows.ownerships == rows.copies, "something was kept twice or lost"
+
+
+@contextmanager
+def without_postgres(shell: Shell) -> Iterator[None]:
+    def scale(replicas: int) -> None:
+        shell.kubectl("scale", "statefulset", "postgres", "--namespace=postgres", f"--replicas={replicas}")
+        wait_for("PostgreSQL", lambda: len(shell.ready_pods("postgres", "postgres")) == replicas, 120)
+
+    try:
+        scale(0)
+        yield
+    finally:
+        scale(1)
 
 
 @contextmanager

@@ -2,28 +2,30 @@
 
 import json
 import math
-from collections.abc import Iterator
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
 import pytest
 
 from app import topology
 from tests.cluster.clients import Broker, Json, Model, Scans, Shell, wait_for
 from tests.cluster.monitoring import Prometheus
 from tests.cluster.outages import Lab
+from tests.cluster.rewards import (
+    COPIES,
+    POSTGRES_OUTAGE_SECONDS,
+    USERS_OF_POSTGRES,
+    Rows,
+    assert_all_granted_once,
+    restarts,
+    submit,
+    without_postgres,
+)
 
 SCRAPES_SECONDS = 60
 """Two measurements, and the rules that are computed of them."""
 NO_TASK = "no task's message"
-
-
-@pytest.fixture(scope="module")
-def prometheus(shell: Shell) -> Iterator[Prometheus]:
-    address = shell.cluster_ip("monitoring", "prometheus")
-    with httpx.Client(base_url=f"http://{address}:9090", timeout=30) as http:
-        yield Prometheus(http)
 
 
 def down(prometheus: Prometheus) -> list[str]:
@@ -96,17 +98,24 @@ def test_every_line_of_every_dashboard_has_data(
 FAULTS = ("DeadLetters", "UnroutedMessages", "QueueWithoutConsumers", "DiskAlarm", "MemoryAlarm", "OutboxWaits")
 
 
-def test_alerts_fire_for_real_faults_and_end_with_them(
-    lab: Lab, scans: Scans, broker: Broker, photo: Path, prometheus: Prometheus
+def test_alerts_fire_for_real_faults_which_only_delay_rewards(
+    hurried: None, lab: Lab, scans: Scans, broker: Broker, model: Model, photo: Path, prometheus: Prometheus, rows: Rows
 ) -> None:
-    """All at once, because each alert waits for a minute or two before it fires."""
+    """All at once, because each alert waits for a minute or two before it fires: PostgreSQL is away for as long."""
     dead = topology.dead_letter_queue(topology.VISION.queue)
+    tasks = submit(scans, rows, 20)
+    stay = set(USERS_OF_POSTGRES) - {COPIES}
+    before = restarts(lab.shell, *stay)
     with lab.well_afterwards(), ExitStack() as repairs:
+        repairs.enter_context(without_postgres(lab.shell))
+        begun = time.monotonic()
+        tasks += submit(scans, rows, 20, first=20)
+        assert {scans.finish(task)["status"] for task in tasks} == {"completed"}
         for queue in (dead, topology.UNROUTED_QUEUE):
             repairs.callback(broker.purge, queue)
         broker.publish(topology.SCAN.name, topology.VISION.queue, NO_TASK)
         broker.publish(topology.SCAN.name, "nobody.wants.this", NO_TASK)
-        repairs.enter_context(lab.without("character", "users-worker"))
+        repairs.enter_context(lab.without(*COPIES))
         wait_for("the message to die", lambda: lab.messages_in(dead) > 0)
         repairs.enter_context(lab.disk_alarm())
         repairs.enter_context(lab.memory_alarm())
@@ -116,6 +125,9 @@ def test_alerts_fire_for_real_faults_and_end_with_them(
             return set(FAULTS) - prometheus.firing()
 
         wait_for("the alerts", lambda: not missing(), 300, every_seconds=5)
+        time.sleep(max(0.0, begun + POSTGRES_OUTAGE_SECONDS - time.monotonic()))
+        assert restarts(lab.shell, *stay) == before, "a pod was restarted for the database's sake"
+    assert_all_granted_once(scans, rows, tasks, 120)
     wait_for("the alerts to end", lambda: not set(FAULTS) & prometheus.firing(), 120, every_seconds=5)
 
 

@@ -1,24 +1,20 @@
 """Rewards: decided beside the answer, kept once, and never lost, whichever neighbour is away."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-
-import pytest
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from app import topology
 from tests.cluster.clients import Broker, Model, Scans, Shell, wait_for
 from tests.cluster.load import percentile
 from tests.cluster.outages import Lab
 from tests.cluster.rewards import (
-    BEAT,
     CAN,
     CHARACTER,
-    COPIES,
     FLUSH_SECONDS,
-    OWNERSHIPS,
-    REWARDS,
+    POSTGRES_OUTAGE_SECONDS,
     UNKNOWN,
+    USERS_OF_POSTGRES,
     Arrivals,
     Rows,
     assert_all_granted_once,
@@ -30,15 +26,6 @@ from tests.cluster.rewards import (
     scaled,
     submit,
 )
-
-OUTAGE_SECONDS = 120
-
-
-@pytest.fixture(scope="module")
-def hurried(lab: Lab) -> Iterator[None]:
-    """Half an hour's schedule of retries and replays passes in half a minute."""
-    with lab.env(REWARDS[1], RETRY_TIME_SCALE="0.02"), lab.env(BEAT[1], DEADLETTER_REPLAY_SECONDS="5"):
-        yield
 
 
 def test_a_scan_earns_a_character_once_and_both_tables_have_it(scans: Scans, model: Model, rows: Rows) -> None:
@@ -100,19 +87,6 @@ def test_rewards_wait_for_character_and_are_then_granted_once_without_a_hand(
 
 
 @contextmanager
-def without_postgres(shell: Shell) -> Iterator[None]:
-    def scale(replicas: int) -> None:
-        shell.kubectl("scale", "statefulset", "postgres", "--namespace=postgres", f"--replicas={replicas}")
-        wait_for("PostgreSQL", lambda: len(shell.ready_pods("postgres", "postgres")) == replicas, 120)
-
-    try:
-        scale(0)
-        yield
-    finally:
-        scale(1)
-
-
-@contextmanager
 def read_only_postgres(shell: Shell) -> Iterator[None]:
     # Connections keep what they were opened with.
     new_connections = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'eco2'"
@@ -125,21 +99,15 @@ def read_only_postgres(shell: Shell) -> Iterator[None]:
         query(shell, new_connections)
 
 
-@pytest.mark.parametrize("outage", [without_postgres, read_only_postgres])
-def test_rewards_and_events_wait_for_postgres_and_then_land_once(
-    outage: Callable[[Shell], AbstractContextManager[None]],
-    hurried: None,
-    scans: Scans,
-    model: Model,
-    shell: Shell,
-    lab: Lab,
-    rows: Rows,
+def test_rewards_and_events_wait_while_postgres_is_read_only_and_then_land_once(
+    hurried: None, scans: Scans, model: Model, shell: Shell, lab: Lab, rows: Rows
 ) -> None:
+    """tests/cluster/test_monitoring.py takes PostgreSQL away altogether."""
     tasks = submit(scans, rows, 20)
-    before = restarts(shell, CHARACTER, OWNERSHIPS, COPIES)
-    with lab.well_afterwards(), outage(shell):
+    before = restarts(shell, *USERS_OF_POSTGRES)
+    with lab.well_afterwards(), read_only_postgres(shell):
         tasks += submit(scans, rows, 20, first=20)
         assert {scans.finish(task)["status"] for task in tasks} == {"completed"}
-        time.sleep(OUTAGE_SECONDS)
-        assert restarts(shell, CHARACTER, OWNERSHIPS, COPIES) == before, "a pod was restarted for the database's sake"
+        time.sleep(POSTGRES_OUTAGE_SECONDS)
+        assert restarts(shell, *USERS_OF_POSTGRES) == before, "a pod was restarted for the database's sake"
     assert_all_granted_once(scans, rows, tasks, 120)
