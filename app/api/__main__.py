@@ -1,24 +1,15 @@
 """Runs the API: ``python -m app.api``."""
 
-from types import FrameType
-
 import uvicorn
 
 from app.api.app import create_app
 from app.api.connections import Connection
+from app.api.server import Server
 from app.logs import configure_logging
 from app.settings import ApiSettings
 
 _KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 60
-
-
-class Server(uvicorn.Server):
-    """Ends the event streams when it is told to stop. Otherwise it would wait for each of them."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.config.app.state.hub.close()  # type: ignore[union-attr]
-        super().handle_exit(sig, frame)
 
 
 def main() -> None:
