@@ -15,7 +15,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.character.rewards import Character
-from app.tracing import traceparent
+from app.tracing.traceparent import KEY, read_traceparent
 
 CONTENT_TYPE = "application/cloudevents+json"
 REWARD_GRANTED = "reward.granted.v1"
@@ -54,7 +54,7 @@ class RewardGranted:
     character: Character
     granted_at: datetime
     traceparent: str | None = None
-    """Where it was published, in which trace. Whatever was written there: it is checked where it is used."""
+    """Where it was published, in which trace."""
 
     @classmethod
     def of(cls, task_id: str, user_id: str, character: Character, granted_at: datetime) -> "RewardGranted":
@@ -115,13 +115,13 @@ class _RewardGrantedEventV1(_Envelope):
 
 def _read_reward_granted_v1(body: bytes) -> RewardGranted:
     event = _RewardGrantedEventV1.model_validate_json(body)
-    data = event.data
+    data, place = event.data, read_traceparent(event.traceparent)
     return RewardGranted(
         task_id=str(data.task_id),
         user_id=data.user_id,
         character=Character(**data.character.model_dump()),
         granted_at=data.granted_at.astimezone(UTC),
-        traceparent=event.traceparent if isinstance(event.traceparent, str) else None,
+        traceparent=None if place is None else str(place),
     )
 
 
@@ -154,7 +154,7 @@ def write_event(event: RewardGranted) -> bytes:
         "data": data,
     }
     if event.traceparent is not None:
-        envelope[traceparent.KEY] = event.traceparent
+        envelope[KEY] = event.traceparent
     return json.dumps(envelope, ensure_ascii=False).encode()
 
 

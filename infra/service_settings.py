@@ -216,8 +216,8 @@ class Tracing:
             )
         if url.username or url.password or url.query or url.fragment:
             raise SettingsError(
-                "otlpEndpoint must be without a user, a password, ? and #: everybody may read it, and no pod would send "
-                "them. Have a collector of yours add what the store of traces wants to see."
+                "otlpEndpoint must be without a user, a password, ? and #: everybody may read it, and no pod would "
+                "send them. Have a collector of yours add what the store of traces wants to see."
             )
 
 

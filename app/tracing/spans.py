@@ -98,7 +98,7 @@ def configure(service: str, endpoint: str) -> None:
         record_with(SdkRecorder.for_endpoint(service, endpoint))
     except ValueError:
         # The address is not shown: it may have a password in it.
-        logger.error("there are no traces: their endpoint is no address such as http://collector:4318")
+        logger.error("there are no traces: their endpoint is no http:// or https:// address")
 
 
 def record_with(recorder: Recorder | None) -> None:
