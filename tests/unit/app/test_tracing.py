@@ -135,9 +135,13 @@ def test_an_exception_is_an_outcome_by_its_kind_alone(recorded: Recorded) -> Non
 
 
 def test_an_exception_behind_the_outcome_is_how_a_task_ends(recorded: Recorded) -> None:
-    with pytest.raises(RuntimeError), span("retried") as retried:
-        retried.ends("retried")
-        raise RuntimeError
+    def end_as_celery_wants() -> None:
+        with span("retried") as retried:
+            retried.ends("retried")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        end_as_celery_wants()
     found = recorded.finished()["retried"]
     assert found.attributes == {names.OUTCOME: "retried"}
     assert found.status.status_code is StatusCode.UNSET
