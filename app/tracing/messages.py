@@ -26,7 +26,11 @@ def processing(exchange: str, queue: str, headers: Mapping[str, Any], attributes
 
 def processing_batch(queue: str, count: int, traceparents: Iterable[object]) -> Span:
     """Messages of several traces are worked on together, so that none of them can be the parent."""
-    attributes = {**_messaging(queue, "process", "process"), names.QUEUE: queue, names.MESSAGING_BATCH_COUNT: count}
+    attributes: Attributes = {
+        **_messaging(queue, "process", "process"),
+        names.QUEUE: queue,
+        names.MESSAGING_BATCH_COUNT: count,
+    }
     return span(f"process {queue}", Kind.CONSUMER, attributes, links=traceparents)
 
 

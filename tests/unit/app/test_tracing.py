@@ -8,12 +8,14 @@ import threading
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
+from app import topology
 from app.tracing import names, spans
 from app.tracing.messages import carried, linked, processing, processing_batch, sending
 from app.tracing.spans import Kind, configure, current_traceparent, span
 from app.tracing.traceparent import Place, read_traceparent
 from tests.unit.app.conftest import Recorded
 
+VISION = topology.VISION.queue
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 GIVEN = f"00-{TRACE}-{SPAN}-01"
 
@@ -69,7 +71,7 @@ def test_without_an_endpoint_nothing_of_opentelemetrys_sdk_is_imported() -> None
 import sys
 from app.tracing import messages, spans
 spans.configure("scan-api", "")
-with messages.sending("scan.direct", "scan.vision") as span:
+with messages.sending("exchange", "queue") as span:
     assert span.traceparent is None and spans.current_traceparent() is None
     assert messages.carried({"a": 1}, span) == {"a": 1}
 spans.close()
@@ -148,10 +150,10 @@ def test_an_exception_behind_the_outcome_is_how_a_task_ends(recorded: Recorded) 
 
 
 def test_a_message_goes_on_with_the_trace_of_who_published_it(recorded: Recorded) -> None:
-    with sending("scan.direct", "scan.vision") as published:
+    with sending("scan.direct", VISION) as published:
         headers = carried({"other": 1, "traceparent": "before", "eco2-trace-link": GIVEN}, published)
     assert headers == {"other": 1, "traceparent": published.traceparent}
-    with processing("scan.direct", "scan.vision", headers, {names.ATTEMPT: 1}):
+    with processing("scan.direct", VISION, headers, {names.ATTEMPT: 1}):
         pass
     found = recorded.finished()
     sent, worked = found["publish scan.direct:scan.vision"], found["process scan.vision"]
@@ -169,7 +171,7 @@ def test_a_message_goes_on_with_the_trace_of_who_published_it(recorded: Recorded
         "messaging.destination.name": "scan.direct:scan.vision",
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
-        "eco2.queue": "scan.vision",
+        "eco2.queue": VISION,
         "eco2.attempt": 1,
     }
 
@@ -177,7 +179,7 @@ def test_a_message_goes_on_with_the_trace_of_who_published_it(recorded: Recorded
 def test_what_is_put_back_begins_a_trace_that_is_linked_to_its_former_one(recorded: Recorded) -> None:
     headers = linked({"traceparent": GIVEN, "other": 1})
     assert headers == {"eco2-trace-link": GIVEN, "other": 1} == linked(headers)
-    with processing("scan.direct", "scan.vision", headers, {}):
+    with processing("scan.direct", VISION, headers, {}):
         pass
     worked = recorded.finished()["process scan.vision"]
     assert worked.parent is None
