@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.character.rewards import Character
+from app.tracing.traceparent import KEY, read_traceparent
 
 CONTENT_TYPE = "application/cloudevents+json"
 REWARD_GRANTED = "reward.granted.v1"
@@ -52,6 +53,8 @@ class RewardGranted:
     user_id: str
     character: Character
     granted_at: datetime
+    traceparent: str | None = None
+    """Where it was published, in which trace."""
 
     @classmethod
     def of(cls, task_id: str, user_id: str, character: Character, granted_at: datetime) -> "RewardGranted":
@@ -82,6 +85,8 @@ class _Envelope(_Form):
     type: _Word
     subject: _Word
     time: AwareDatetime
+    traceparent: Any = None
+    """Of the extension for distributed tracing. No event is refused for it."""
 
 
 class _Character(_Form):
@@ -109,12 +114,14 @@ class _RewardGrantedEventV1(_Envelope):
 
 
 def _read_reward_granted_v1(body: bytes) -> RewardGranted:
-    data = _RewardGrantedEventV1.model_validate_json(body).data
+    event = _RewardGrantedEventV1.model_validate_json(body)
+    data, place = event.data, read_traceparent(event.traceparent)
     return RewardGranted(
         task_id=str(data.task_id),
         user_id=data.user_id,
         character=Character(**data.character.model_dump()),
         granted_at=data.granted_at.astimezone(UTC),
+        traceparent=None if place is None else str(place),
     )
 
 
@@ -146,6 +153,8 @@ def write_event(event: RewardGranted) -> bytes:
         "datacontenttype": "application/json",
         "data": data,
     }
+    if event.traceparent is not None:
+        envelope[KEY] = event.traceparent
     return json.dumps(envelope, ensure_ascii=False).encode()
 
 

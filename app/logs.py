@@ -16,6 +16,7 @@ _CHATTY = (
     "httpx2",
     "kombu",
     "openai",
+    "opentelemetry",
     "py.warnings",
     "python_multipart",
 )

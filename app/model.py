@@ -17,6 +17,9 @@ from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 from openai.types.chat import ChatCompletion
 from pydantic import BaseModel, ValidationError
 
+from app.tracing import names
+from app.tracing.spans import Kind, span
+
 _CONNECT_SECONDS = 5
 _ANSWER_BYTES = 1024 * 1024
 """An answer has some 2 KB. What is bigger is not read to its end."""
@@ -80,8 +83,12 @@ class ModelClient:
         }
         # As extra fields, which the SDK sends as they are: it takes half of a call's work to look through its own.
         request = {"model": model, "messages": [], "extra_body": fields}
-        body = asyncio.run_coroutine_threadsafe(self._call(request), self._loop).result()
-        return _read_answer(body, answer)
+        # The endpoint is told nothing of the trace: it may be anybody's.
+        with span("ask the model", Kind.CLIENT, {names.STEP: name}) as traced:
+            body = asyncio.run_coroutine_threadsafe(self._call(request), self._loop).result()
+            answered = _read_answer(body, answer)
+            traced.ends("answered")
+            return answered
 
     async def _call(self, request: dict[str, Any]) -> bytes:
         assert self._client is not None, "start() comes first"

@@ -10,7 +10,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from amqp.exceptions import AMQPError, MessageNacked
@@ -20,6 +20,8 @@ from kombu import Producer
 from kombu.entity import PERSISTENT_DELIVERY_MODE
 from kombu.exceptions import LimitExceeded, OperationalError
 
+from app.tracing.messages import carried, sending
+
 logger = logging.getLogger(__name__)
 
 CONFIRM_SECONDS = 10
@@ -27,6 +29,15 @@ CONFIRM_SECONDS = 10
 
 PUBLISHED_AT = "eco2-published-at"
 """The header of each message with the time at which it was sent, in seconds since the epoch."""
+
+DELIVERY_COUNT = "x-delivery-count"
+"""The broker's header with the number of deliveries that came to nothing; not there at the first one."""
+
+BROKERS_OWN = (DELIVERY_COUNT, "x-acquired-count")
+"""Headers that tell of this message what is not true of another one, though it be published in its place."""
+
+SPAN = "eco2_span"
+"""The attribute of a task's request with the traceparent of its work: the next link is published after its end."""
 
 _POOL_SECONDS = 30
 _FIRST_WAIT_SECONDS = 0.1
@@ -51,20 +62,31 @@ class ConfirmingCelery(Celery):
 
     def send_task(self, name: str, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
         send_task = super().send_task
+        given = {key: value for key, value in (options.get("headers") or {}).items() if key not in BROKERS_OWN}
+        with sending(*self._destination(name, options), parent=self._span_of_task()) as span:
+            headers = carried(given, span)
 
-        def send(producer: Producer) -> Any:
-            headers = (options.get("headers") or {}) | {PUBLISHED_AT: time.time()}
-            ours = {
-                "headers": headers,
-                "producer": producer,
-                "retry": False,
-                "confirm_timeout": CONFIRM_SECONDS,
-                # Else each publish subscribes to a result that nobody reads.
-                "ignore_result": True,
-            }
-            return send_task(name, args, kwargs, **options | ours)
+            def send(producer: Producer) -> Any:
+                ours = {
+                    "headers": headers | {PUBLISHED_AT: time.time()},
+                    "producer": producer,
+                    "retry": False,
+                    "confirm_timeout": CONFIRM_SECONDS,
+                    # Else each publish subscribes to a result that nobody reads.
+                    "ignore_result": True,
+                }
+                return send_task(name, args, kwargs, **options | ours)
 
-        return self._published(name, send)
+            return self._published(name, send)
+
+    def _destination(self, name: str, options: Mapping[str, Any]) -> tuple[str, str]:
+        """Exchange and routing key."""
+        route = (self.conf.task_routes or {}).get(name, {})
+        exchange, key = (options.get(part) or route.get(part) or "" for part in ("exchange", "routing_key"))
+        return str(exchange), str(key)
+
+    def _span_of_task(self) -> object:
+        return getattr(getattr(self.current_worker_task, "request", None), SPAN, None)
 
     def send_event(self, exchange: str, body: bytes, *, content_type: str, message_id: str) -> None:
         """Publishes a message that is no task's to a fanout exchange, as ``send_task`` does with tasks."""

@@ -11,7 +11,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class BrokerSettings(BaseSettings):
-    """What every process needs: the broker, and how to log."""
+    """What every process needs: the broker, and how to tell what it does."""
 
     rabbitmq_host: str
     rabbitmq_port: Port = 5672
@@ -22,6 +22,8 @@ class BrokerSettings(BaseSettings):
     """PEM certificates of who may vouch for the broker; it must then speak TLS, under its host's name. Empty: plain."""
 
     log_level: str = "INFO"
+    otel_exporter_otlp_endpoint: str = ""
+    """Where spans go, by OTLP over HTTP: http://collector:4318. Empty: there are none."""
 
 
 class Settings(BrokerSettings):

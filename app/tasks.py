@@ -10,15 +10,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from celery import Task
+from celery.app.task import Context
 from celery.exceptions import Ignore, Reject
 
 from app import topology
 from app.logs import scan_in_hand
-from app.publishing import ConfirmingCelery
+from app.publishing import DELIVERY_COUNT, SPAN, ConfirmingCelery
 from app.state.steps import StepStore
 from app.steps.reward import RewardStep
 from app.steps.running import Bury, Decision, Drop, PassOn, StepBack, TryAgain, run_step
 from app.steps.step import ScanStep
+from app.tracing import names
+from app.tracing.messages import processing
+from app.tracing.spans import Span
 from app.worker.consumer import BuryingRequest
 from app.worker.metrics import observe_decision, step_in_flight
 
@@ -53,13 +57,14 @@ def _register(celery: ConfirmingCelery, task: topology.Task, run: Run, time_scal
     def shell(self: Task, argument: Any) -> Any:
         context = scan_in_hand.set(_scan_of(argument))
         try:
-            with step_in_flight(task.name, self.request):
-                decision = run(argument, len(task.ladder) - self.request.retries)
-            observe_decision(task.name, decision)
-            if not isinstance(decision, PassOn):
-                _carry_out(decision, self, task, time_scale)
-            logger.info("%s is %s", task.name, "done" if decision.is_news else "done already")
-            return decision.argument
+            with _span(task, self.request, scan_in_hand.get()) as span:
+                with step_in_flight(task.name, self.request):
+                    decision = run(argument, len(task.ladder) - self.request.retries)
+                span.ends(observe_decision(task.name, decision), is_fault=isinstance(decision, TryAgain | Bury))
+                if not isinstance(decision, PassOn):
+                    _carry_out(decision, self, task, time_scale)
+                logger.info("%s is %s", task.name, "done" if decision.is_news else "done already")
+                return decision.argument
         finally:
             scan_in_hand.reset(context)
 
@@ -78,6 +83,21 @@ def _scan_of(argument: Any) -> str | None:
     """The scan's id in a link's argument, as far as there is one."""
     scan_id = argument.get("task_id") if isinstance(argument, dict) else argument
     return scan_id if isinstance(scan_id, str) and len(scan_id) <= _ID_CHARACTERS else None
+
+
+def _span(task: topology.Task, request: Context, scan_id: str | None) -> Span:
+    """The span of one try. What is published in its course, or after its end, is said to come from it."""
+    deliveries_before = getattr(request, DELIVERY_COUNT, 0)
+    attributes: dict[str, str | int] = {
+        names.STEP: task.name,
+        names.ATTEMPT: request.retries + 1,
+        names.DELIVERY: deliveries_before + 1 if isinstance(deliveries_before, int) else 1,
+    }
+    if scan_id is not None:
+        attributes[names.TASK_ID] = scan_id
+    span = processing(task.exchange, task.queue, vars(request), attributes)
+    request.update({SPAN: span.traceparent})
+    return span
 
 
 def _carry_out(decision: Decision, celery_task: Task, task: topology.Task, time_scale: float) -> NoReturn:

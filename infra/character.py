@@ -19,7 +19,7 @@ from infra.app_service import (
     Port,
 )
 from infra.credentials import FINGERPRINT, fingerprint
-from infra.platform import Credentials, Platform, broker_config_maps, broker_env, log_env, postgres_env
+from infra.platform import Credentials, Platform, broker_config_maps, broker_env, log_env, postgres_env, tracing_env
 from infra.service_settings import Character as CharacterSettings
 from infra.service_settings import Savers
 
@@ -101,7 +101,7 @@ def service_args(args: CharacterArgs) -> AppServiceArgs:
         probes=CACHE,
         resources=args.service.resources,
         avoid_domain=platform.avoid_domain,
-        env=[*broker_env(platform, SERVICE), *postgres_env(platform), *log_env(platform)],
+        env=[*broker_env(platform, SERVICE), *postgres_env(platform), *log_env(platform), *tracing_env(platform)],
         config_maps=broker_config_maps(platform),
         pod_annotations={FINGERPRINT: fingerprint(platform.postgres.password, platform.users[SERVICE].identity)},
         exposure=Exposure(port=GRPC.number, target=GRPC, headless=True),
@@ -121,7 +121,7 @@ def saver_args(args: CharacterArgs, name: str) -> AppServiceArgs:
         probes=CONSUMER,
         resources=args.savers.resources,
         avoid_domain=platform.avoid_domain,
-        env=[*broker_env(platform, name), *postgres_env(platform), *log_env(platform)],
+        env=[*broker_env(platform, name), *postgres_env(platform), *log_env(platform), *tracing_env(platform)],
         config_maps=broker_config_maps(platform),
         pod_annotations={FINGERPRINT: fingerprint(platform.postgres.password, platform.users[name].identity)},
     )

@@ -13,7 +13,7 @@ from infra.app_service import METRICS
 from infra.labels import selector
 from infra.monitoring import targets
 from infra.network_settings import Network, cidrs
-from infra.service_settings import Model
+from infra.service_settings import Model, Tracing
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """The label by which Kubernetes itself names each namespace."""
@@ -96,6 +96,8 @@ USE_REDIS = (API, SCAN_WORKER, REWARD_WORKER, AUTHZ)
 USE_POSTGRES = (CHARACTER, MIGRATION, WARM_UP, *SAVERS)
 USE_KUBERNETES = (CLUSTER_OPERATOR, TOPOLOGY_OPERATOR, BROKERS)
 """The brokers find each other by their StatefulSet's Endpoints."""
+TRACED = (API, SCAN_WORKER, REWARD_WORKER, CHARACTER, *SAVERS)
+"""What a scan comes through."""
 IN_MESH = (API, SCAN_WORKER, REWARD_WORKER, BEAT, CHARACTER, *SAVERS, AUTHZ)
 """The pods with sidecars. A Job's would never end."""
 
@@ -114,6 +116,7 @@ MEASURED = (
 def flows(
     network: Network,
     model: Model,
+    tracing: Tracing,
     *,
     amqp_port: int,
     keda: bool,
@@ -127,7 +130,8 @@ def flows(
         *(Flow(client, BROKERS, (amqp_port,)) for client in USE_BROKER),
         *_stores(network, own_redis=own_redis, own_postgres=own_postgres),
         Flow(REWARD_WORKER, CHARACTER, (character.GRPC.number,)),
-        _model(network, model),
+        _called(SCAN_WORKER, model.base_url, cidrs("modelCidrs", network.model_cidrs)),
+        *_traces(network, tracing),
         *_outside(network),
         Flow(BROKERS, BROKERS, (EPMD_PORT, ERLANG_PORT)),
         Flow(TOPOLOGY_OPERATOR, BROKERS, (rabbitmq.MANAGEMENT_PORT,)),
@@ -173,9 +177,16 @@ def _kubernetes(network: Network, *, own_prometheus: bool) -> Iterator[Flow]:
 SERVICE_HOST = re.compile(r"[^.]+\.(?P<namespace>[^.]+)\.svc(\.cluster\.local)?")
 
 
-def _model(network: Network, model: Model) -> Flow:
+def _called(client: Pods, address: str, outside: tuple[str, ...]) -> Flow:
     """By the URL's host and port. A Service in the cluster must have the port of its pods."""
-    url = urlsplit(model.base_url)
+    url = urlsplit(address)
     in_cluster = SERVICE_HOST.fullmatch(url.hostname or "")
-    server = Namespace(in_cluster["namespace"]) if in_cluster else Addresses(cidrs("modelCidrs", network.model_cidrs))
-    return Flow(SCAN_WORKER, server, (url.port or {"http": 80, "https": 443}[url.scheme],))
+    server = Namespace(in_cluster["namespace"]) if in_cluster else Addresses(outside)
+    return Flow(client, server, (url.port or {"http": 80, "https": 443}[url.scheme],))
+
+
+def _traces(network: Network, tracing: Tracing) -> Iterator[Flow]:
+    """Nobody may go there unless there is somewhere to go."""
+    if tracing.endpoint:
+        for client in TRACED:
+            yield _called(client, tracing.endpoint, cidrs("otlpCidrs", network.otlp_cidrs))

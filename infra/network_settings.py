@@ -25,6 +25,8 @@ class Network:
     """Of a model outside of the cluster. One that is a Service is found by its namespace."""
     store_cidrs: Annotated[str, Key("storeCidrs")]
     """Of an external Redis and PostgreSQL."""
+    otlp_cidrs: Annotated[str, Key("otlpCidrs")]
+    """Of a collector of traces outside of the cluster. One that is a Service is found by its namespace."""
     prometheus_namespace: Annotated[str, Key("prometheusNamespace")]
     """Whose pods may read measurements, in a cluster that has a Prometheus of its own."""
     keda_namespace: Annotated[str, Key("kedaNamespace")]
@@ -33,7 +35,7 @@ class Network:
     """The app's pods get sidecars. Pod Security ``restricted`` then needs Istio's CNI plugin."""
 
     def __post_init__(self) -> None:
-        for name in ("clientCidrs", "kubernetesApiCidrs", "modelCidrs", "storeCidrs"):
+        for name in ("clientCidrs", "kubernetesApiCidrs", "modelCidrs", "storeCidrs", "otlpCidrs"):
             cidrs(name, getattr(self, re.sub("([A-Z])", lambda letter: f"_{letter[0].lower()}", name)))
 
 

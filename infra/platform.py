@@ -22,6 +22,7 @@ POSTGRES_SECRET = "postgres"
 class Platform:
     images: Images
     log_level: str
+    otlp_endpoint: str
     rabbitmq: Rabbitmq
     redis: Redis
     postgres: Postgres
@@ -74,6 +75,11 @@ def postgres_env(platform: Platform) -> list[EnvVarArgs]:
 
 def log_env(platform: Platform) -> list[EnvVarArgs]:
     return plain_env({"LOG_LEVEL": platform.log_level})
+
+
+def tracing_env(platform: Platform) -> list[EnvVarArgs]:
+    """For the pods that infra/flows.py lets to the collector."""
+    return plain_env({"OTEL_EXPORTER_OTLP_ENDPOINT": platform.otlp_endpoint} if platform.otlp_endpoint else {})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import pulumi
 from infra.app_service import CONSUMER, METRICS, NEVER_TWO, REPLACE_ONE, AppService, AppServiceArgs
 from infra.character import GRPC
 from infra.credentials import FINGERPRINT, fingerprint, plain_env
-from infra.platform import Platform, broker_config_maps, broker_env, log_env, redis_env
+from infra.platform import Platform, broker_config_maps, broker_env, log_env, redis_env, tracing_env
 from infra.scan import state_env
 from infra.service_settings import Api, Beat
 from infra.service_settings import Rewards as RewardsSettings
@@ -57,6 +57,7 @@ def worker_args(args: RewardsArgs) -> AppServiceArgs:
             *plain_env(character),
             *state_env(args.api),
             *log_env(platform),
+            *tracing_env(platform),
         ],
         config_maps=broker_config_maps(platform),
         pod_annotations={FINGERPRINT: fingerprint(platform.redis.password, platform.users[WORKER].identity)},

@@ -17,7 +17,7 @@ from infra.app_service import (
     Port,
 )
 from infra.credentials import FINGERPRINT, fingerprint, plain_env, secret_env
-from infra.platform import Credentials, Platform, broker_config_maps, broker_env, log_env, redis_env
+from infra.platform import Credentials, Platform, broker_config_maps, broker_env, log_env, redis_env, tracing_env
 from infra.service_settings import Api, Model, Worker
 
 APPLICATION = "scan"
@@ -83,6 +83,7 @@ def api_args(args: ScanArgs) -> AppServiceArgs:
             *plain_env(limits),
             *state_env(args.api),
             *log_env(platform),
+            *tracing_env(platform),
         ],
         config_maps=broker_config_maps(platform),
         pod_annotations={FINGERPRINT: fingerprint(platform.redis.password, platform.users[API].identity)},
@@ -112,6 +113,7 @@ def worker_args(args: ScanArgs) -> AppServiceArgs:
             *plain_env({"WORKER_CONCURRENCY": str(args.worker.concurrency)}),
             *state_env(args.api),
             *log_env(platform),
+            *tracing_env(platform),
         ],
         config_maps=broker_config_maps(platform),
         pod_annotations={FINGERPRINT: fingerprint(*credentials)},

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import pulumi
 
@@ -198,6 +199,26 @@ class Model:
     def __post_init__(self) -> None:
         if not re.match(r"https?://[^/]", self.base_url):
             raise SettingsError(f"modelBaseUrl must start with http:// or https:// (got {self.base_url!r}).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tracing:
+    endpoint: Annotated[str, Key("otlpEndpoint")]
+    """Base address of a collector that takes OTLP by HTTP, usually at port 4318. Empty: there are no traces."""
+
+    def __post_init__(self) -> None:
+        if not self.endpoint:
+            return
+        url = urlsplit(self.endpoint)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise SettingsError(
+                f"otlpEndpoint must be an address such as http://collector.tracing.svc:4318 (got {self.endpoint!r})."
+            )
+        if url.username or url.password or url.query or url.fragment:
+            raise SettingsError(
+                "otlpEndpoint must be without a user, a password, ? and #: everybody may read it, and no pod would "
+                "send them. Have a collector of yours add what the store of traces wants to see."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

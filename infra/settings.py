@@ -28,7 +28,7 @@ from infra.monitoring_settings import Alerts, Monitoring
 from infra.network_settings import Network
 from infra.quantities import amount
 from infra.resources import Resources, resources_of
-from infra.service_settings import Api, Authz, Beat, Character, Logging, Model, Rewards, Savers, Worker
+from infra.service_settings import Api, Authz, Beat, Character, Logging, Model, Rewards, Savers, Tracing, Worker
 
 CONFIG_NAMESPACE = "eco2"
 
@@ -214,6 +214,7 @@ class Settings:
     savers: Savers
     authz: Authz
     logging: Logging
+    tracing: Tracing
     monitoring: Monitoring
     alerts: Alerts
     aws: Aws

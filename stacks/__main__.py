@@ -56,6 +56,7 @@ network = Network(
         flows=flows(
             config.network,
             config.model,
+            config.tracing,
             amqp_port=amqp_port(config.rabbitmq),
             keda=config.worker.scaling == KEDA,
             own_redis=own_redis,
@@ -129,6 +130,7 @@ postgres = Postgres(
 platform = Platform(
     images=images,
     log_level=config.logging.level,
+    otlp_endpoint=config.tracing.endpoint,
     rabbitmq=config.rabbitmq,
     redis=config.redis,
     postgres=config.postgres,

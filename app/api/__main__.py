@@ -7,6 +7,7 @@ from app.api.connections import Connection
 from app.api.server import Server
 from app.logs import configure_logging
 from app.settings import ApiSettings
+from app.tracing.spans import configure as configure_tracing
 
 _KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 60
@@ -16,6 +17,7 @@ def main() -> None:
     """Serves until SIGTERM, then finishes the requests under way."""
     settings = ApiSettings()
     configure_logging(settings.log_level)
+    configure_tracing("scan-api", settings.otel_exporter_otlp_endpoint)
     config = uvicorn.Config(
         create_app(settings),
         host="0.0.0.0",

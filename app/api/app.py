@@ -29,6 +29,7 @@ from app.scan_chain import scan_chain
 from app.settings import ApiSettings
 from app.state.connection import connect, connect_async, connect_async_waiting
 from app.state.scans import Rest, ScanStore
+from app.tracing.spans import close as close_tracing
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +101,8 @@ def _lifespan(settings: ApiSettings) -> Callable[[FastAPI], Any]:
             pictures.close()
             await waiting.aclose()
             await redis.aclose()
+            # Here, because the server ends the process by the signal that it was sent.
+            await asyncio.to_thread(close_tracing)
 
     return lifespan
 

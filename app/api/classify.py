@@ -16,6 +16,8 @@ from app.api.problems import RETRY_SECONDS, Problem, documented, overloaded
 from app.api.uploads import USER_INPUT_CHARACTERS, ScanByAddress
 from app.logs import scan_in_hand
 from app.state.scans import Acceptance, Claim, ClaimHeld, FirstUse, NewScan, NotOnDisk
+from app.tracing import names, traceparent
+from app.tracing.spans import Kind, current_traceparent, span
 
 logger = logging.getLogger(__name__)
 
@@ -83,16 +85,27 @@ async def classify(
     key: IdempotencyKey = None,
 ) -> Accepted:
     """Takes a photo, or the address of a picture, and answers at once; what to do with the thing is found out later."""
+    with span(f"POST {POST_ROUTE}", Kind.SERVER, parent=request.headers.get(traceparent.KEY)) as traced:
+        try:
+            task_id, outcome = await _scan_of(request, parts, user, key)
+        except Problem as problem:
+            traced.ends(problem.name, is_fault=problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR)
+            raise
+        traced.note({names.TASK_ID: task_id})
+        traced.ends(outcome)
+    status_url = f"/task/{task_id}/status"
+    response.headers["Location"] = status_url
+    return Accepted(task_id=uuid.UUID(task_id), status_url=status_url, events_url=f"/task/{task_id}/events")
+
+
+async def _scan_of(request: Request, parts: Parts, user: str, key: str | None) -> tuple[str, str]:
+    """The scan's id, and whether the request was accepted or is a repetition of one that was."""
     if parts.memory.is_full:
         raise overloaded("The store of scans is nearly full. Try again in a moment.")
     claim = await _claim(parts, user, key) if key is not None else None
     if isinstance(claim, FirstUse):
-        task_id = _same_scan(claim, await parts.uploads.read(request, user))
-    else:
-        task_id = await _take_in(request, parts, user, claim)
-    status_url = f"/task/{task_id}/status"
-    response.headers["Location"] = status_url
-    return Accepted(task_id=uuid.UUID(task_id), status_url=status_url, events_url=f"/task/{task_id}/events")
+        return _same_scan(claim, await parts.uploads.read(request, user)), "repeated"
+    return await _take_in(request, parts, user, claim), "accepted"
 
 
 async def _claim(parts: Parts, user: str, key: str) -> Claim | FirstUse:
@@ -127,7 +140,7 @@ async def _accept(parts: Parts, scan: NewScan, claim: Claim | None) -> str:
     task_id = str(uuid.uuid4())
     scan_in_hand.set(task_id)
     try:
-        acceptance = await parts.scans.accept(task_id, scan, claim)
+        acceptance = await parts.scans.accept(task_id, scan, claim, traceparent=current_traceparent())
     except NotOnDisk as error:
         raise Problem(
             HTTPStatus.SERVICE_UNAVAILABLE,

@@ -17,7 +17,9 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from app.publishing import FAILURES
-from app.state.record import OUTBOX, OUTBOX_FIELD
+from app.state.record import OUTBOX, OUTBOX_FIELD, TRACE_LINK_FIELD, TRACE_PARENT_FIELD
+from app.tracing import names
+from app.tracing.spans import Span, span
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +121,9 @@ class Relay:
             return False
         task_id = fields[OUTBOX_FIELD.encode()].decode()
         try:
-            self._publish(task_id)
+            with _span(task_id, fields) as traced:
+                self._publish(task_id)
+                traced.ends("published")
         except FAILURES as error:
             logger.debug("%s could not be published: %r", task_id, error)
             is_refused.set()
@@ -137,3 +141,8 @@ class Relay:
         for consumer in await self._redis.xinfo_consumers(OUTBOX, _GROUP):
             if not consumer["pending"] and consumer["idle"] > _FORGOTTEN_MS:
                 await self._redis.xgroup_delconsumer(OUTBOX, _GROUP, consumer["name"])
+
+
+def _span(task_id: str, fields: dict[bytes, bytes]) -> Span:
+    parent, link = (fields.get(field.encode(), b"").decode() for field in (TRACE_PARENT_FIELD, TRACE_LINK_FIELD))
+    return span("relay", attributes={names.TASK_ID: task_id}, parent=parent, links=(link,))

@@ -20,6 +20,8 @@ from app.character.readiness import Readiness
 from app.character.service import CharacterService
 from app.logs import configure_logging
 from app.settings import CharacterSettings
+from app.tracing.spans import close as close_tracing
+from app.tracing.spans import configure as configure_tracing
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ def main() -> None:
     """Serves until SIGTERM; then new calls are still taken for a while, and those under way are finished."""
     settings = CharacterSettings()
     configure_logging(settings.log_level)
+    configure_tracing("character", settings.otel_exporter_otlp_endpoint)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -68,6 +71,7 @@ def main() -> None:
     # Until the name of this pod is out of every client's resolver.
     threading.Event().wait(settings.drain_seconds)
     server.stop(settings.shutdown_seconds).wait()
+    close_tracing()
     logger.info("has stopped")
     # A thread that waits for a frozen database would hold the process up until it is killed.
     os._exit(0)

@@ -11,9 +11,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from app.character import character_pb2, character_pb2_grpc
 from app.character.rewards import Character, Classification, Reward, RewardStatus
+from app.tracing import names
+from app.tracing.spans import Kind, span
+from app.tracing.traceparent import KEY
 
 SERVICE = character_pb2.DESCRIPTOR.services_by_name["CharacterService"].full_name
 """Under this name the health service says whether decisions can be made and kept."""
+
+METHOD = f"{SERVICE}/GrantReward"
+"""What both sides' spans are called."""
 
 _STATUSES = {
     character_pb2.NONE: RewardStatus.NONE,
@@ -107,10 +113,15 @@ class CharacterClient:
             has_rules=has_rules,
             insufficient=insufficient,
         )
-        try:
-            answer = self._call(lambda connection: connection.character.GrantReward, request)
-        except grpc.RpcError as error:
-            raise _translated(error) from error
+        with span(METHOD, Kind.CLIENT, {names.TASK_ID: task_id}) as traced:
+            try:
+                answer = self._call(
+                    lambda connection: connection.character.GrantReward, request, traceparent=traced.traceparent
+                )
+            except grpc.RpcError as error:
+                traced.ends(error.code().name, is_fault=True)
+                raise _translated(error) from error
+            traced.ends(grpc.StatusCode.OK.name)
         return read_reward(answer)
 
     def is_serving(self) -> bool:
@@ -127,10 +138,11 @@ class CharacterClient:
             if connection is not None:
                 connection.channel.close()
 
-    def _call(self, method: Callable[[_Connection], Any], request: Any) -> Any:
+    def _call(self, method: Callable[[_Connection], Any], request: Any, *, traceparent: str | None = None) -> Any:
         connection = self._connection
+        metadata = None if traceparent is None else ((KEY, traceparent),)
         try:
-            return method(connection)(request, timeout=self._timeout_seconds, wait_for_ready=False)
+            return method(connection)(request, timeout=self._timeout_seconds, wait_for_ready=False, metadata=metadata)
         except grpc.RpcError as error:
             if error.code() in _UNREACHED:
                 self._replace(connection)

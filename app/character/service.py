@@ -11,9 +11,13 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app.character import character_pb2, character_pb2_grpc
 from app.character.catalogue.snapshot import Catalogue, NotLoaded, Snapshot
+from app.character.client import METHOD
 from app.character.decisions import AnotherUsersTask, Decision, Question
 from app.character.metrics import CALLS, DECISIONS, SECONDS
 from app.character.rewards import Classification, Reward, RewardStatus
+from app.tracing import names
+from app.tracing.spans import Kind, span
+from app.tracing.traceparent import KEY
 
 logger = logging.getLogger(__name__)
 
@@ -55,18 +59,22 @@ class CharacterService(character_pb2_grpc.CharacterServiceServicer):
         self, request: character_pb2.GrantRewardRequest, context: grpc.ServicerContext
     ) -> character_pb2.GrantRewardResponse:
         start = time.monotonic()
-        try:
-            if not context.is_active():
-                # It waited for a thread for longer than its asker wanted to.
-                raise Refused(grpc.StatusCode.DEADLINE_EXCEEDED, "too late")
-            answer = _answer(self._answered(request).reward)
-        except Refused as refusal:
-            CALLS.labels(refusal.code.name).inc()
-            _abort(context, refusal)
-        finally:
-            SECONDS.observe(time.monotonic() - start)
+        with span(METHOD, Kind.SERVER, parent=_traceparent(context)) as traced:
+            try:
+                if not context.is_active():
+                    # It waited for a thread for longer than its asker wanted to.
+                    raise Refused(grpc.StatusCode.DEADLINE_EXCEEDED, "too late")
+                decision = self._answered(request)
+            except Refused as refusal:
+                CALLS.labels(refusal.code.name).inc()
+                traced.ends(refusal.code.name, is_fault=True)
+                _abort(context, refusal)
+            finally:
+                SECONDS.observe(time.monotonic() - start)
+            traced.note({names.TASK_ID: request.task_id})
+            traced.ends("REPEATED" if decision.is_repeated else grpc.StatusCode.OK.name)
         CALLS.labels(grpc.StatusCode.OK.name).inc()
-        return answer
+        return _answer(decision.reward)
 
     def _answered(self, request: character_pb2.GrantRewardRequest) -> Decision:
         question = read_question(request)
@@ -115,6 +123,10 @@ def _task_id(text: str) -> UUID:
     if str(task_id) != text:
         raise _malformed("task_id")
     return task_id
+
+
+def _traceparent(context: grpc.ServicerContext) -> object:
+    return next((value for key, value in context.invocation_metadata() or () if key == KEY), None)
 
 
 def _malformed(field: str) -> Refused:

@@ -7,7 +7,8 @@ from typing import Any
 
 from app import topology
 from app.deadletters.letters import REPLAYS, REPLAYS_RUN, WORK_QUEUE, Letter
-from app.publishing import PUBLISHED_AT
+from app.publishing import BROKERS_OWN, PUBLISHED_AT
+from app.tracing.messages import linked
 
 _ROUTES = {binding.queue: binding.exchange for binding in topology.BINDINGS if binding.routing_key == binding.queue}
 """The exchange by which a queue, and no other one, is reached. Its key is the queue's name."""
@@ -15,7 +16,6 @@ _ROUTES = {binding.queue: binding.exchange for binding in topology.BINDINGS if b
 _ROUTING = ("CC", "BCC")
 """Headers by which a publisher has a message put into more queues."""
 
-_BROKERS_OWN = ("x-delivery-count", "x-acquired-count")
 _DEATHS = (
     "x-death",
     *(f"x-{which}-death-{what}" for which in ("first", "last") for what in ("queue", "reason", "exchange")),
@@ -41,9 +41,9 @@ class Publication:
 def for_work(letter: Letter, queue: str, *, replays: int = 0, run: str | None = None) -> Publication:
     """The letter as a new message for ``queue`` alone, with all its retries. How often it was replayed is noted on it.
 
-    Its deaths are left behind: a broker that counts them drops what has gone round too often.
+    Its deaths are left behind: a broker that counts them drops what has gone round too often. Its trace has ended.
     """
-    headers = _without(letter.headers, (*_DEATHS, REPLAYS, REPLAYS_RUN, WORK_QUEUE))
+    headers = linked(_without(letter.headers, (*_DEATHS, REPLAYS, REPLAYS_RUN, WORK_QUEUE)))
     if "retries" in headers:
         headers["retries"] = 0
     if PUBLISHED_AT in headers:
@@ -77,7 +77,7 @@ def _publication(letter: Letter, exchange: str, key: str, headers: Mapping[str, 
         routing_key=key,
         body=letter.body,
         properties=properties | {"delivery_mode": 2},
-        headers=_without(headers, (*_ROUTING, *_BROKERS_OWN)),
+        headers=_without(headers, (*_ROUTING, *BROKERS_OWN)),
     )
 
 

@@ -17,8 +17,10 @@ from app.events import RewardGranted, UnreadableEvent, read_event
 from app.health import serve
 from app.logs import configure_logging
 from app.savers.health import SaverHealth, watch_database
-from app.savers.saving import save_ownerships, save_user_characters
+from app.savers.saving import save_ownerships, save_user_characters, traced
 from app.settings import SaverSettings
+from app.tracing.spans import close as close_tracing
+from app.tracing.spans import configure as configure_tracing
 
 KINDS: dict[str, tuple[str, Callable[[Engine], Save[RewardGranted]]]] = {
     "character": (topology.SAVE_OWNERSHIP, save_ownerships),
@@ -32,17 +34,19 @@ def main() -> int:
     """Runs until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m app.savers", description=__doc__)
     parser.add_argument("kind", choices=KINDS, help="who owns what, or the users' copies")
-    queue, saving = KINDS[parser.parse_args().kind]
+    kind = parser.parse_args().kind
+    queue, saving = KINDS[kind]
 
     settings = SaverSettings()
     configure_logging(settings.log_level)
+    configure_tracing(f"{kind}-worker", settings.otel_exporter_otlp_endpoint)
     database = create_database(settings, connections=_DATABASE_CONNECTIONS)
     health = SaverHealth()
     consumer = BatchConsumer(
         broker_connection(settings),
         queue,
         read=read_message,
-        save=saving(database),
+        save=traced(queue, saving(database)),
         health=health,
         limits=Limits(settings.batch_size, settings.batch_seconds),
     )
@@ -51,6 +55,7 @@ def main() -> int:
     serve(health, settings.metrics_port)
     watch_database(database, health)
     consumer.run()
+    close_tracing()
     return 0
 
 

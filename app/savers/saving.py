@@ -14,6 +14,7 @@ from app.character.tables import character_ownerships, user_characters
 from app.events import RewardGranted
 from app.savers import rows
 from app.savers.rows import Row
+from app.tracing.messages import processing_batch
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,17 @@ def _saving(
         WRITTEN.labels(table.name).inc(max(0, written))
 
     return save
+
+
+def traced(queue: str, save: Save[RewardGranted]) -> Save[RewardGranted]:
+    """Saves as ``save`` does, in a span that is linked to where each of the events was published."""
+
+    def save_in_span(events: Sequence[RewardGranted]) -> None:
+        with processing_batch(queue, len(events), (event.traceparent for event in events)) as span:
+            save(events)
+            span.ends("saved")
+
+    return save_in_span
 
 
 def is_about_data(error: SQLAlchemyError) -> bool:

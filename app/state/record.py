@@ -14,6 +14,11 @@ OUTBOX = "outbox"
 
 OUTBOX_FIELD = "task_id"
 
+TRACE_PARENT_FIELD = "traceparent"
+"""Of an entry of the outbox, and of a record: the scan's trace, which its publishing goes on with."""
+
+TRACE_LINK_FIELD = "trace_link"
+"""Of an entry of a scan that was opened again: the former trace, which the new one is linked to."""
 
 QUARANTINE = "quarantine"
 """Held for a moment by the step that starts after it was in hand when workers were lost: no other such step starts."""

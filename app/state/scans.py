@@ -14,6 +14,7 @@ from app.state import scripts
 from app.state.reasons import Reason, error_of
 from app.state.record import (
     OUTBOX,
+    TRACE_PARENT_FIELD,
     Record,
     Status,
     Step,
@@ -113,8 +114,13 @@ class ScanStore:
         """Gives a claim back whose request came to nothing. A claim that became a scan stays."""
         await self._forget_claim(keys=[claim.key], args=[claim.token])
 
-    async def accept(self, task_id: str, scan: NewScan, claim: Claim | None = None) -> Acceptance:
-        """Takes a scan in, with its entry in the outbox. Raises ``NotOnDisk`` if that was asked for and failed."""
+    async def accept(
+        self, task_id: str, scan: NewScan, claim: Claim | None = None, *, traceparent: str | None = None
+    ) -> Acceptance:
+        """Takes a scan in, with its entry in the outbox, which goes on with the trace of ``traceparent``.
+
+        Raises ``NotOnDisk`` if that was asked for and failed.
+        """
         fields: dict[str, str | int] = {
             "id": task_id,
             "user": scan.user,
@@ -128,6 +134,8 @@ class ScanStore:
             fields["image_url"] = scan.image_url
         if scan.user_input is not None:
             fields["user_input"] = scan.user_input
+        if traceparent is not None:
+            fields[TRACE_PARENT_FIELD] = traceparent
         keys = [task_key(task_id), photo_key(task_id), OUTBOX, claim.key if claim else "-"]
         args: list[Any] = [task_id, self._ttl_seconds, self._outbox_max_entries, scan.photo or b""]
         args += [claim.token if claim else "", scan.digest]

@@ -11,13 +11,14 @@ def _script(name: str) -> str:
 
 _CHANGE = _script("change")
 _LEASE = _script("lease")
+_INTO_OUTBOX = _script("into_outbox")
 
-ACCEPT = _CHANGE + _script("accept")
+ACCEPT = _CHANGE + _INTO_OUTBOX + _script("accept")
 BEGIN = _CHANGE + _LEASE + _script("begin")
 FINISH = _CHANGE + _script("finish")
 SET_REWARD = _CHANGE + _script("set_reward")
 FAIL = _CHANGE + _script("fail")
 LAY_TO_REST = _CHANGE + _LEASE + _script("lay_to_rest")
-REOPEN = _CHANGE + _script("reopen")
+REOPEN = _CHANGE + _INTO_OUTBOX + _script("reopen")
 RELEASE = _script("release")
 FORGET_CLAIM = _script("forget_claim")

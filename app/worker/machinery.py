@@ -12,6 +12,7 @@ from celery import signals
 from app.health import ConsumerHealth, serve
 from app.publishing import ConfirmingCelery
 from app.settings import WorkerSettings
+from app.tracing.spans import close as close_tracing
 from app.worker.consumer import reporting_consumer
 from app.worker.pool import DrainingPool
 
@@ -36,6 +37,7 @@ def run_worker(celery: ConfirmingCelery, settings: WorkerSettings, queues: Seque
         quiet=True,
     )
     worker.start()
+    close_tracing()
     return worker.exitcode or 0
 
 

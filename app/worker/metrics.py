@@ -51,16 +51,23 @@ def step_in_flight(task: str, request: Context) -> Iterator[None]:
         yield
 
 
-def observe_decision(task: str, decision: Decision) -> None:
-    """Counts what became of a message, and of its scan if that has ended with it."""
+def observe_decision(task: str, decision: Decision) -> str:
+    """Counts what became of a message, and of its scan if that has ended with it. The word for the former."""
+    end = _end(decision)
+    ENDED.labels(task, end).inc()
+    match decision:
+        case PassOn(is_news=True) if task == ANSWER.name:
+            SCANS.labels("completed").inc()
+        case Bury(is_news=True):
+            SCANS.labels("failed").inc()
+    return end
+
+
+def _end(decision: Decision) -> str:
     match decision:
         case PassOn(is_news):
-            ENDED.labels(task, "succeeded" if is_news else "repeated").inc()
-            if is_news and task == ANSWER.name:
-                SCANS.labels("completed").inc()
-        case Bury(_, is_news):
-            ENDED.labels(task, "failed").inc()
-            if is_news:
-                SCANS.labels("failed").inc()
+            return "succeeded" if is_news else "repeated"
+        case Bury():
+            return "failed"
         case _:
-            ENDED.labels(task, _OTHER_ENDS[type(decision)]).inc()
+            return _OTHER_ENDS[type(decision)]

@@ -1,5 +1,7 @@
 """reward-worker: rewards, and what the timer sends."""
 
+from dataclasses import replace
+
 from app import topology
 from app.celery_app import create_celery
 from app.character.client import CharacterClient
@@ -12,6 +14,8 @@ from app.state.connection import connect
 from app.state.rewards import RewardStore
 from app.steps.reward import Publish, RewardStep
 from app.tasks import register_reward_task
+from app.tracing.messages import sending
+from app.tracing.spans import configure as configure_tracing
 from app.worker.machinery import run_worker
 
 QUEUES = (topology.REWARD_TASK.queue, topology.DEFAULT_QUEUE)
@@ -21,6 +25,7 @@ def run() -> int:
     """Runs until SIGTERM."""
     settings = RewardWorkerSettings()
     configure_logging(settings.log_level)
+    configure_tracing("reward-worker", settings.otel_exporter_otlp_endpoint)
     celery = create_celery(settings, name="reward-worker", publishing_connections=settings.broker_pool_size)
     reward = RewardStep(
         characters=CharacterClient(
@@ -38,8 +43,9 @@ def publisher(celery: ConfirmingCelery) -> Publish:
     """Publishes events to all who keep what was granted."""
 
     def publish(event: RewardGranted) -> None:
-        celery.send_event(
-            topology.REWARD_EVENTS.name, write_event(event), content_type=CONTENT_TYPE, message_id=event.task_id
-        )
+        exchange = topology.REWARD_EVENTS.name
+        with sending(exchange) as span:
+            body = write_event(replace(event, traceparent=span.traceparent))
+            celery.send_event(exchange, body, content_type=CONTENT_TYPE, message_id=event.task_id)
 
     return publish

@@ -21,6 +21,7 @@ from app.steps.rule import Rule
 from app.steps.step import ScanStep
 from app.steps.vision import Vision
 from app.tasks import register_scan_tasks
+from app.tracing.spans import configure as configure_tracing
 from app.worker.machinery import run_worker
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ def run() -> int:
     """Runs until SIGTERM."""
     settings = ScanWorkerSettings()
     configure_logging(settings.log_level)
+    configure_tracing("scan-worker", settings.otel_exporter_otlp_endpoint)
     celery = create_celery(settings, name="scan-worker", publishing_connections=settings.broker_pool_size)
     model = ModelClient(
         base_url=str(settings.model_base_url),

@@ -7,12 +7,13 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import yaml
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -301,6 +302,16 @@ class Stack:
             timeout_seconds=900,
             cwd=self.project,
         )
+
+    def with_settings(self, config_file: Path, **settings: str) -> "Stack":
+        """The same stack with other settings, which are in force after its ``update``."""
+        content = yaml.safe_load(self.config_file.read_text())
+        content["config"] |= {f"eco2:{key}": value for key, value in settings.items()}
+        config_file.write_text(yaml.safe_dump(content))
+        return replace(self, config_file=config_file)
+
+    def update(self) -> None:
+        self.pulumi("up", "--yes", "--skip-preview")
 
     @cached_property
     def outputs(self) -> Json:

@@ -2,12 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 
 from app import topology
 from tests.certificates import Authority, Certificate
@@ -32,25 +29,18 @@ def secured(stack: Stack, shell: Shell, lab: Lab, tmp_path_factory: pytest.TempP
     """The stack with TLS, until the tests of this module have run."""
     folder = tmp_path_factory.mktemp("tls")
     authority = Authority.create(folder / "ca")
-    configured = replace(stack, config_file=with_tls(stack.config_file, authority, folder / "Pulumi.tls.yaml"))
+    certificates = authority.certificate.read_text()
+    configured = stack.with_settings(folder / "Pulumi.yaml", rabbitmqTlsSecret=SECRET, rabbitmqTlsCa=certificates)
     try:
         create_secret(shell, authority.issue(BROKER_NAME))
-        update(configured)
+        configured.update()
         lab.wait_until_well()
         yield
     finally:
         take_back(shell)
-        update(stack)
+        stack.update()
         shell.kubectl("delete", "secret", SECRET, "--namespace=rabbitmq", "--ignore-not-found")
         lab.wait_until_well()
-
-
-def with_tls(config_file: Path, authority: Authority, target: Path) -> Path:
-    content = yaml.safe_load(config_file.read_text())
-    content["config"]["eco2:rabbitmqTlsSecret"] = SECRET
-    content["config"]["eco2:rabbitmqTlsCa"] = authority.certificate.read_text()
-    target.write_text(yaml.safe_dump(content))
-    return target
 
 
 def create_secret(shell: Shell, made: Certificate) -> None:
@@ -65,10 +55,6 @@ def take_back(shell: Shell) -> None:
         *("patch", "rabbitmqcluster", "eco2-rabbitmq", "--namespace=rabbitmq"),
         *("--type=json", f"--patch={json.dumps(removed)}"),
     )
-
-
-def update(stack: Stack) -> None:
-    stack.pulumi("up", "--yes", "--skip-preview")
 
 
 @pytest.mark.usefixtures("secured")

@@ -23,7 +23,7 @@ redis.call('EXPIRE', task, ttl)
 if bytes ~= '' then
   redis.call('SET', photo, bytes, 'EX', ttl)
 end
-redis.call('XADD', outbox, '*', 'task_id', id)
+into_outbox(outbox, id, 'traceparent', redis.call('HGET', task, 'traceparent'))
 if claim ~= '' then
   redis.call('SET', idempotency, id .. ' ' .. digest, 'EX', ttl)
 end

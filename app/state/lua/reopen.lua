@@ -23,5 +23,5 @@ end
 redis.call('HDEL', task, 'error')
 redis.call('HINCRBY', task, 'attempt', 1)
 change(task, {status = 'queued', step = 'pending', progress = 0}, ttl)
-redis.call('XADD', outbox, '*', 'task_id', id)
+into_outbox(outbox, id, 'trace_link', redis.call('HGET', task, 'traceparent'))
 return 'reopened'

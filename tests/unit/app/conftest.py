@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from app.api.app import create_app
 from app.api.hub import Hub
@@ -18,6 +20,8 @@ from app.settings import ApiSettings
 from app.state.record import Record, Status, Step
 from app.state.scans import Acceptance, Claim, ClaimHeld, FirstUse, NewScan
 from app.state.steps import Beginning, Change, Ending, Lease, ScanInput
+from app.tracing import spans
+from app.tracing.sdk import SdkRecorder
 
 ENVIRONMENT = {
     "RABBITMQ_HOST": "broker",
@@ -107,6 +111,7 @@ class FakeScans:
         self.scans: dict[str, NewScan] = {}
         self.records: dict[str, Record] = {}
         self.keys: dict[tuple[str, str], FirstUse | Claim] = {}
+        self.traceparents: list[str | None] = []
         self.acceptance = Acceptance.ACCEPTED
         self.fault: Exception | None = None
 
@@ -123,9 +128,12 @@ class FakeScans:
         if isinstance(self.keys[claim.token, claim.key], Claim):
             del self.keys[claim.token, claim.key]
 
-    async def accept(self, task_id: str, scan: NewScan, claim: Claim | None = None) -> Acceptance:
+    async def accept(
+        self, task_id: str, scan: NewScan, claim: Claim | None = None, *, traceparent: str | None = None
+    ) -> Acceptance:
         if self.fault:
             raise self.fault
+        self.traceparents.append(traceparent)
         if self.acceptance is Acceptance.ACCEPTED:
             self.scans[task_id] = scan
             self.records[task_id] = Record(
@@ -181,3 +189,29 @@ def api(environment: Mapping[str, str]) -> Iterator[Api]:
     # Without its lifespan the app connects to nothing.
     yield Api(TestClient(app, raise_server_exceptions=False), scans, parts.hub, parts.memory)
     pictures.close()
+
+
+class Recorded:
+    """Records spans as with an endpoint, and keeps them here."""
+
+    def __init__(self) -> None:
+        self._exporter = InMemorySpanExporter()
+        spans.record_with(SdkRecorder("test", self._exporter))
+
+    def all(self) -> tuple[ReadableSpan, ...]:
+        """In the order of their ends. Nothing is recorded any more after it."""
+        spans.close()
+        return self._exporter.get_finished_spans()
+
+    def finished(self) -> dict[str, ReadableSpan]:
+        """The same by their names, of which there is one each."""
+        found = self.all()
+        by_name = {span.name: span for span in found}
+        assert len(by_name) == len(found), "two spans of one name"
+        return by_name
+
+
+@pytest.fixture
+def recorded() -> Iterator[Recorded]:
+    yield Recorded()
+    spans.record_with(None)

@@ -35,6 +35,14 @@ def test_what_a_person_puts_back_begins_anew() -> None:
     assert not {REPLAYS, REPLAYS_RUN} & set(headers)
 
 
+def test_a_new_try_begins_a_trace_that_is_linked_to_the_former_one_and_an_archived_letter_keeps_its_own() -> None:
+    letter = reward_letter(headers={"traceparent": "the former"})
+    headers = for_work(letter, REWARD).headers
+    assert headers["eco2-trace-link"] == "the former"
+    assert "traceparent" not in headers, "a trace of last week would go on"
+    assert for_archive(letter, topology.archive_queue(REWARD)).headers["traceparent"] == "the former"
+
+
 def test_an_archived_letter_keeps_its_history() -> None:
     letter = reward_letter(headers=USED)
     item = for_archive(letter, topology.archive_queue(REWARD))

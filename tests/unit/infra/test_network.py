@@ -25,7 +25,7 @@ from infra.flows import (
 )
 from infra.network import policed
 from infra.network_settings import Network, cidrs
-from infra.service_settings import Model
+from infra.service_settings import Model, Tracing
 from tests.unit.conftest import Made, Recording, run_stack
 
 Policy = dict[str, Any]
@@ -35,6 +35,7 @@ def settings(**changed: Any) -> Network:
     everywhere = dict.fromkeys(("client_cidrs", "kubernetes_api_cidrs", "model_cidrs"), "0.0.0.0/0")
     values: dict[str, Any] = {
         "store_cidrs": "10.0.0.0/8",
+        "otlp_cidrs": "10.0.0.0/8",
         "gateway_namespace": "",
         "prometheus_namespace": "watch",
         "keda_namespace": "keda",
@@ -48,10 +49,15 @@ def model(url: str) -> Model:
 
 
 def table(
-    url: str = "https://api.example/v1", *, own_stores: bool = True, own_prometheus: bool = True, **changed: Any
+    url: str = "https://api.example/v1",
+    *,
+    otlp_endpoint: str = "",
+    own_stores: bool = True,
+    own_prometheus: bool = True,
+    **changed: Any,
 ) -> tuple[Flow, ...]:
     own = {"own_redis": own_stores, "own_postgres": own_stores, "own_prometheus": own_prometheus}
-    return flows(settings(**changed), model(url), amqp_port=5672, keda=False, **own)
+    return flows(settings(**changed), model(url), Tracing(endpoint=otlp_endpoint), amqp_port=5672, keda=False, **own)
 
 
 def policies(stack: Recording, namespace: str) -> dict[str, Policy]:
