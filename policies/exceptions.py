@@ -1,0 +1,31 @@
+"""Which objects of others are let off a rule, and why. None of our own workloads is."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from policies.resources import Resource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exempt:
+    """Objects of ``kind`` whose namespace and name match the patterns (``*`` for any)."""
+
+    rule: str
+    kind: str
+    namespace: str
+    name: str
+    reason: str
+
+    def covers(self, rule: str, resource: Resource) -> bool:
+        return (
+            (rule, resource.kind) == (self.rule, self.kind)
+            and fnmatchcase(resource.namespace, self.namespace)
+            and fnmatchcase(resource.object_name, self.name)
+        )
+
+
+EXEMPT: tuple[Exempt, ...] = ()
+
+
+def is_exempt(rule: str, resource: Resource) -> bool:
+    return any(exempt.covers(rule, resource) for exempt in EXEMPT)
