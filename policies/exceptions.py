@@ -24,7 +24,24 @@ class Exempt:
         )
 
 
-EXEMPT: tuple[Exempt, ...] = ()
+def _operators(rule: str, reason: str) -> tuple[Exempt, ...]:
+    return tuple(
+        Exempt(rule=rule, kind="Deployment", namespace=namespace, name=name, reason=reason)
+        for namespace, name in (("rabbitmq-system", "*-operator"), ("monitoring", "prometheus-operator"))
+    )
+
+
+EXEMPT: tuple[Exempt, ...] = (
+    *_operators("forbid-service-account-tokens", "An operator works by the Kubernetes API."),
+    *_operators("require-probes", "Its released manifest has none, and it is changed for Pod Security alone."),
+    Exempt(
+        rule="require-read-only-root",
+        kind="RabbitmqCluster",
+        namespace="rabbitmq",
+        name="eco2-rabbitmq",
+        reason="The cluster operator decides which volumes a broker has, and not all that RabbitMQ's images write to is one.",
+    ),
+)
 
 
 def is_exempt(rule: str, resource: Resource) -> bool:
