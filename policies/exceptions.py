@@ -39,7 +39,7 @@ EXEMPT: tuple[Exempt, ...] = (
         kind="RabbitmqCluster",
         namespace="rabbitmq",
         name="eco2-rabbitmq",
-        reason="The cluster operator decides which volumes a broker has, and not all that RabbitMQ's images write to is one.",
+        reason="The cluster operator decides which volumes a broker has; not all that RabbitMQ writes to is one.",
     ),
 )
 

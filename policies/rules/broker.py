@@ -243,7 +243,7 @@ RULES = (
     ),
     StackRule(
         name="require-dead-letter-queues",
-        description="A dead-letter route ends in a queue that is there, is bound, and keeps letters longer than its source.",
+        description="A dead-letter route ends in a bound queue, which keeps letters longer than its source.",
         remedy=TOPOLOGY,
         check=require_dead_letter_queues,
     ),

@@ -3,6 +3,7 @@
 import copy
 import functools
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from policies.judging import Report, judge
@@ -124,3 +125,24 @@ def changed(resource: Resource, path: str, value: Any) -> Resource:
         protected=resource.protected,
         urn=resource.urn,
     )
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a rule lets pass, and what it stops with a message that names ``says``."""
+
+    rule: str
+    good: tuple[Resource, ...]
+    bad: tuple[Resource, ...]
+    says: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.rule}, {self.says}"
+
+    def check(self) -> None:
+        assert messages(self.rule, *self.good, **self.settings) == []
+        stopped = messages(self.rule, *self.bad, **self.settings)
+        assert stopped, f"{self.rule} lets it pass"
+        assert any(self.says in one for one in stopped), stopped
+        assert not any("itself failed" in one for one in stopped), stopped
