@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from policies.objects import WORKLOADS, Container, Pods, pods_of
+from policies.objects import WORKLOADS, Container, Pods, all_pods, pods_of
 from policies.quantities import amount
-from policies.resources import UNKNOWN, Resource, mapping, sequence
-from policies.rule import ResourceRule, Setting, Settings, Violation
+from policies.resources import UNKNOWN, Resource, Stack, mapping, sequence
+from policies.rule import Level, ResourceRule, Setting, Settings, StackRule, Violation
 from policies.rules.topology import CONSUMES, named
 
 HOST = ("hostNetwork", "hostPID", "hostIPC")
@@ -221,6 +221,16 @@ def require_image_digests(pods: Pods, settings: Settings) -> Iterator[Violation]
             yield Violation(pods.owner, path, image, "a digest, @sha256:…")
 
 
+def limit_images_by_tag(stack: Stack, settings: Settings) -> Iterator[Violation]:
+    """Once for each image, of which many pods may be made."""
+    seen = set()
+    for pods in all_pods(stack):
+        for path, image in images(pods):
+            if settings["warned_of"] and "@sha256:" not in str(image) and image not in seen:
+                seen.add(image)
+                yield Violation(pods.owner, path, image, "a digest, @sha256:…")
+
+
 def limit_image_registries(pods: Pods, settings: Settings) -> Iterator[Violation]:
     for path, image in images(pods):
         if not any(fnmatchcase(repository(str(image)), allowed) for allowed in settings["repositories"]):
@@ -260,6 +270,7 @@ def _rule(name: str, check: Check, description: str, remedy: str, **settings: Se
     )
 
 
+DIGEST = "Look its digest up (docker buildx imagetools inspect IMAGE) and set it in the stack's file"
 SECURITY = "Use pod_context and container_context of infra/security.py"
 
 RULES = (
@@ -319,9 +330,17 @@ RULES = (
         "require-image-digests",
         require_image_digests,
         "An image is named by its digest: nobody can put another one under it.",
-        "Look its digest up (docker buildx imagetools inspect IMAGE) and set it in the stack's file",
+        DIGEST,
         required=Setting(True, "whether a digest is needed"),
         by_tag=Setting([], "images that may still be named by their tag"),
+    ),
+    StackRule(
+        name="limit-images-by-tag",
+        description="Images that are still named by their tag become fewer.",
+        remedy=f"{DIGEST}, and take it out of by_tag in policies/<stack>.json",
+        level=Level.ADVISORY,
+        settings={"warned_of": Setting(True, "whether to warn of them")},
+        check=limit_images_by_tag,
     ),
     _rule(
         "limit-image-registries",

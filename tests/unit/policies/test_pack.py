@@ -1,7 +1,9 @@
 """The pack around the rules: names, messages, secrets, unknown values, and the table of README.md."""
 
+import importlib
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi_policy import proxy
 
 from policies import decoding
+from policies.exceptions import EXEMPT
 from policies.judging import judge
 from policies.pack import policy
 from policies.readme import README, written
@@ -16,7 +19,8 @@ from policies.registry import RULES
 from policies.resources import UNKNOWN, Resource, Stack
 from policies.rule import ResourceRule, Setting, Settings, StackRule, Violation
 from tests.unit.conftest import SECRET, SPECIAL
-from tests.unit.policies.conftest import kubernetes
+from tests.unit.policies.conftest import kubernetes, recorded
+from tests.unit.policies.conftest import rule as named
 
 QUEUE = kubernetes("Queue", "scan-vision", {"type": "classic", "password": "hidden"}, secrets=["spec.password"])
 
@@ -110,3 +114,25 @@ def test_every_rule_says_what_must_hold_and_how_to_mend_it() -> None:
 
 def test_the_table_of_the_rules_is_that_of_the_code() -> None:
     assert README.read_text() == written(README.read_text()), "it is stale: python -m policies.readme"
+
+
+def test_every_rule_has_a_case_that_it_stops_and_one_that_it_lets_pass() -> None:
+    modules = [
+        importlib.import_module(f"tests.unit.policies.{file.stem}") for file in Path(__file__).parent.glob("test_*")
+    ]
+    cases = [case for module in modules for case in getattr(module, "CASES", [])]
+    assert {case.rule for case in cases} == {one.name for one in RULES}
+
+
+def test_nobody_is_let_off_a_rule_without_need() -> None:
+    unlike = [one for one in EXEMPT if not any(one.covers(one.rule, made) for made in recorded("prod").resources)]
+    assert not unlike, "there is no such object"
+    for one in EXEMPT:
+        exempt = [made for made in recorded("prod").resources if one.covers(one.rule, made)]
+        assert all(found for made in exempt for found in [rule_violations(one.rule, made)]), f"{one} is not needed"
+
+
+def rule_violations(name: str, made: Resource) -> list[Violation]:
+    found = named(name)
+    assert isinstance(found, ResourceRule)
+    return list(found.check(made, found.chosen({})))

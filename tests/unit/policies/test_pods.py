@@ -90,6 +90,7 @@ CASES = [
     case("require-service-accounts", f"{TEMPLATE}.serviceAccountName", "default"),
     *(case("forbid-latest-images", f"{FIRST}.image", image) for image in ("rabbitmq", "rabbitmq:latest", "r.x:1/a")),
     case("require-image-digests", f"{FIRST}.image", "rabbitmq:4.1.1"),
+    case("limit-images-by-tag", f"{FIRST}.image", "rabbitmq:4.1.1"),
     case("limit-image-registries", f"{FIRST}.image", "evil.example/rabbitmq:4"),
     case("limit-image-registries", f"{FIRST}.image", "rabbitmq.evil/library/rabbitmq:4"),
     case("spread-replicas", f"{TEMPLATE}.topologySpreadConstraints", []),
