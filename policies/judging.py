@@ -26,7 +26,7 @@ def judge(rule: ResourceRule | StackRule, subject: Resource | Stack, given: Sett
     urn = subject.urn if isinstance(subject, Resource) else ""
     try:
         for violation in _violations(rule, subject, rule.chosen(given)):
-            if not has_unknown(violation.found) and not is_exempt(rule.name, violation.resource):
+            if is_known(violation) and not is_exempt(rule.name, violation.resource):
                 reports.append(Report(violation.resource.urn, message(rule, violation)))
     except Exception as error:
         # One rule that fails must stop the change, but not keep the others from being heard.
@@ -41,6 +41,10 @@ def _violations(rule: Rule, subject: Resource | Stack, settings: Settings) -> It
                 yield from rule.check(subject, settings)
         case StackRule(), Stack():
             yield from rule.check(subject, settings)
+
+
+def is_known(violation: Violation) -> bool:
+    return violation.resource.knows(violation.property) and not has_unknown(violation.found)
 
 
 def message(rule: Rule, violation: Violation) -> str:

@@ -1,5 +1,6 @@
 """Resources as the rules see them: plain data, whatever of it Pulumi does not know yet, and what of it is secret."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -113,6 +114,18 @@ class Resource:
     def get(self, path: str, default: Any = None) -> Any:
         """The property at a path like ``spec.template.spec``; ``default`` if there is none."""
         return at(self.properties, path, default)
+
+    def knows(self, path: str) -> bool:
+        """Whether nothing on the way to a property like ``spec.containers[0].image`` is unknown."""
+        value: Any = self.properties
+        for key, index in re.findall(r"([^.\[]+)|\[(\d+)\]", path):
+            if index:
+                value = value[int(index)] if isinstance(value, list) and int(index) < len(value) else None
+            else:
+                value = value.get(key) if isinstance(value, Mapping) else None
+            if value is UNKNOWN:
+                return False
+        return True
 
     def is_secret(self, path: str) -> bool:
         """Whether the property, or something that it is a part of or that is a part of it, is kept encrypted."""

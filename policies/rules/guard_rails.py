@@ -1,6 +1,5 @@
 """What a change may cost, and what it may delete."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +21,8 @@ DATA = (
 """Kinds whose deletion deletes data with them."""
 OTHER = "other"
 """The nodes that belong to no domain."""
-UNITS = {"cpu": "cores", "memory": "bytes"}
+UNITS = ("cpu", "memory")
+GIB = 2**30
 
 
 def pool(pods: Pods) -> str:
@@ -45,29 +45,39 @@ def most(pods: Pods) -> int:
     return replicas + (surge if isinstance(surge, int) else 0)
 
 
+def where(pods: Pods, unit: str) -> str:
+    """The path of the request of the first container, which for ours is the one that counts."""
+    running = [container for container in pods.containers if not container.is_init]
+    path = "spec" if pods.is_operated or not running else running[0].path
+    return f"{path}.resources.requests.{unit}"
+
+
+def shown(value: float, unit: str) -> str:
+    return f"{value:g} cores" if unit == "cpu" else f"{value / GIB:.1f}Gi"
+
+
 def limit_requests(stack: Stack, settings: Settings) -> Iterator[Violation]:
-    for unit in UNITS:
-        total: dict[str, float] = defaultdict(float)
-        sizes = {name: amount(size) or 0.0 for name, size in settings[unit].items()}
-        largest: dict[str, Pods] = {}
-        for pods in all_pods(stack):
-            name, one = pool(pods), request(pods, unit)
-            if name not in sizes:
-                found = f"pods for nodes {name}"
-                yield Violation(pods.owner, "spec.tolerations", found, f"nodes that there are: {', '.join(sizes)}")
-                continue
-            if one > sizes[name]:
-                where = f"resources.requests.{unit}"
-                wanted = f"at most the {settings[unit][name]} of a node {name}"
-                yield Violation(pods.owner, where, f"{one:g} {UNITS[unit]}", wanted)
-            total[name] += one * most(pods)
-            largest[name] = max(largest.get(name, pods), pods, key=lambda each: request(each, unit) * most(each))
-        for name, needed in total.items():
-            room = sizes[name] * int(settings["nodes"].get(name, 0))
-            if needed > room:
-                found = f"{needed:g} {UNITS[unit]} for all pods on nodes {name}"
-                wanted = f"at most {room:g}, which {settings['nodes'].get(name, 0)} nodes have"
-                yield Violation(largest[name].owner, f"resources.requests.{unit}", found, wanted)
+    everything, known = all_pods(stack), settings["nodes"]
+    for pods in everything:
+        if pool(pods) not in known:
+            yield Violation(pods.owner, pods.at("tolerations"), pool(pods), f"nodes that there are: {', '.join(known)}")
+    for name, number in known.items():
+        here = [pods for pods in everything if pool(pods) == name]
+        for unit in UNITS:
+            yield from _limit(here, unit, amount(settings[unit].get(name)) or 0.0, int(number), name)
+
+
+def _limit(everything: list[Pods], unit: str, size: float, nodes: int, name: str) -> Iterator[Violation]:
+    for pods in everything:
+        if (one := request(pods, unit)) > size:
+            wanted = f"at most the {shown(size, unit)} of a node of {name}"
+            yield Violation(pods.owner, where(pods, unit), shown(one, unit), wanted)
+    total = sum(request(pods, unit) * most(pods) for pods in everything)
+    if total > size * nodes:
+        largest = max(everything, key=lambda pods: request(pods, unit) * most(pods))
+        found = f"{shown(request(largest, unit) * most(largest), unit)} of {shown(total, unit)} on all nodes of {name}"
+        wanted = f"together at most the {shown(size * nodes, unit)} of {nodes}"
+        yield Violation(largest.owner, where(largest, unit), found, wanted)
 
 
 def protect_data(resource: Resource, settings: Settings) -> Iterator[Violation]:

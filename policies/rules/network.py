@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from policies.objects import Pods, all_pods, selects
-from policies.resources import Resource, Stack, mapping, sequence
+from policies.resources import UNKNOWN, Resource, Stack, mapping, sequence
 from policies.rule import ResourceRule, Setting, Settings, StackRule, Violation
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -54,7 +54,8 @@ def cover_workloads(stack: Stack, settings: Settings) -> Iterator[Violation]:
 
 def rules(policy: Resource, direction: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for index, one in enumerate(sequence(policy.get(f"spec.{direction}"))):
-        yield f"spec.{direction}[{index}]", mapping(one)
+        if one is not UNKNOWN:
+            yield f"spec.{direction}[{index}]", mapping(one)
 
 
 def is_open(rule: Mapping[str, Any], peers: str) -> bool:

@@ -287,7 +287,14 @@ STOPPED = (
         says="data.apiKey",
     ),
     # What it costs, and what it deletes.
-    pod("spec.replicas", 40, "limit-requests-to-nodes", "more than the nodes have", "scan-worker", "requests.cpu"),
+    pod(
+        "spec.replicas",
+        40,
+        "limit-requests-to-nodes",
+        "more than the nodes have",
+        "scan-worker",
+        "spec.template.spec.containers[0].resources.requests.cpu",
+    ),
     Change(
         name="data that can be deleted",
         kind="StatefulSet",

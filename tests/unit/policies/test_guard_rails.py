@@ -20,14 +20,26 @@ def deployment(cpu: str, replicas: int, surge: int = 0, **spec: Any) -> Resource
 FITS = deployment("500m", 4)
 
 CASES = [
-    Case("limit-requests-to-nodes", (FITS,), (FITS, deployment("100m", 1)), "2.1 cores for all pods", NODES),
-    Case("limit-requests-to-nodes", (FITS,), (deployment("500m", 4, surge=1),), "2.5 cores for all pods", NODES),
-    Case("limit-requests-to-nodes", (FITS,), (deployment("1500m", 1),), "is 1.5 cores, wanted at most the 1", NODES),
+    Case(
+        "limit-requests-to-nodes",
+        (FITS,),
+        (FITS, deployment("100m", 1)),
+        "containers[0].resources.requests.cpu is 2 cores of 2.1 cores on all nodes of other",
+        NODES,
+    ),
+    Case("limit-requests-to-nodes", (FITS,), (deployment("500m", 4, surge=1),), "is 2.5 cores of 2.5 cores", NODES),
+    Case(
+        "limit-requests-to-nodes",
+        (FITS,),
+        (deployment("1500m", 1),),
+        "is 1.5 cores, wanted at most the 1 cores of a node",
+        NODES,
+    ),
     Case(
         "limit-requests-to-nodes",
         (FITS,),
         (deployment("1m", 1, tolerations=[{"key": "domain", "value": "gpu"}]),),
-        "pods for nodes gpu",
+        "tolerations is gpu",
         NODES,
     ),
     Case(
