@@ -27,6 +27,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
+from app import topology
 from infra import app_pod
 from infra.app_pod import AppPodArgs
 from infra.disruption import one_at_a_time
@@ -127,7 +128,12 @@ class AppService(pulumi.ComponentResource):
         account = ServiceAccount(name, metadata=metadata, automount_service_account_token=False, opts=child)
         deployment = Deployment(
             name,
-            metadata=metadata,
+            metadata=ObjectMetaArgs(
+                name=name,
+                namespace=args.namespace,
+                labels=labels(args.application, name),
+                annotations=messages_of(name),
+            ),
             spec=deployment_spec(name, args),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[account]),
         )
@@ -139,6 +145,13 @@ class AppService(pulumi.ComponentResource):
         if most_pods(args) > 1:
             one_at_a_time(name, metadata, selector(args.application, name), child)
         self.register_outputs({})
+
+
+def messages_of(service: str) -> dict[str, str]:
+    """What it does on the broker, as annotations: a container's command does not say it, and policies ask for it."""
+    own = next(one for one in topology.SERVICES if one.name == service)
+    named = {"consumes": own.consumes, "publishes": own.publishes, "listens": own.listens}
+    return {f"eco2.dev/{doing}": ",".join(names) for doing, names in named.items() if names}
 
 
 def most_pods(args: AppServiceArgs) -> int:

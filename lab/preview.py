@@ -1,5 +1,6 @@
 """What an update of a stack would make: a preview by the real engine, from nothing and without any cluster."""
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ def preview(checkout: Checkout, stack: str, settings: Mapping[str, str]) -> int:
         workspace = Workspace(place, stack, programs)
         workspace.install(["kubernetes", "aws"])
         workspace.configure({**placeholders(own, manifests), **settings})
-        return workspace.on_terminal("preview", *policy_packs(checkout), environment=NO_AMBIENT_CLUSTER)
+        return workspace.on_terminal("preview", *policy_packs(checkout, stack), environment=NO_AMBIENT_CLUSTER)
 
 
 @contextmanager
@@ -66,6 +67,14 @@ def tools(place: Checkout, unpinned: set[str]) -> tuple[Mapping[str, Path], Mapp
         return programs, manifests
 
 
-def policy_packs(checkout: Checkout) -> list[str]:
-    """Options for the policy packs that the checkout has."""
-    return [f"--policy-pack={file.parent}" for file in sorted(checkout.root.glob("policies/**/PulumiPolicy.yaml"))]
+def policy_packs(checkout: Checkout, stack: str) -> list[str]:
+    """Options for the policy packs that the checkout has, each with the stack's file of its folder."""
+    options = []
+    for file in sorted(checkout.root.glob("policies/**/PulumiPolicy.yaml")):
+        own = file.with_name(f"{stack}.json")
+        # Pulumi takes as many files as packs; an empty one leaves everything as the pack has it.
+        options += [
+            f"--policy-pack={file.parent}",
+            f"--policy-pack-config={own if own.is_file() else os.devnull}",
+        ]
+    return options

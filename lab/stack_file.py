@@ -59,7 +59,7 @@ PINNED_MANIFESTS = {f"{NAMESPACE}:{key}Sha256": tool for key, tool in _MANIFEST_
 """Operator by the full key of its manifest's checksum. A stack file without the checksum has not chosen a manifest."""
 
 _PLACEHOLDERS = {
-    "appImage": "registry.example/eco2-app:preview",
+    "appImage": f"registry.example/eco2-app@sha256:{'0' * 64}",
     "awsSubnetIds": "subnet-00000001,subnet-00000002,subnet-00000003",
     "awsClusterSecurityGroupId": "sg-00000001",
     "awsVpcId": "vpc-00000001",

@@ -194,7 +194,7 @@ def config_in(file: str) -> dict[str, Any]:
 
 
 UNSET = {
-    "appImage": "registry.example/eco2-app:1",
+    "appImage": f"registry.example/eco2-app@sha256:{'1' * 64}",
     "redisPassword": "not-a-real-password",
     "postgresPassword": "not-a-real-database-password",
     "modelApiKey": "not-a-real-key",

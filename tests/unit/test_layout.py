@@ -13,6 +13,7 @@ SUPPORT = {
     "spoil.py",
     "brokers.py",
     "certificates.py",
+    "changes.py",
     "characters.py",
     "clients.py",
     "environment.py",

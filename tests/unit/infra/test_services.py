@@ -6,7 +6,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from app import settings, topology
-from tests.unit.conftest import Made, Recording, run_stack
+from tests.unit.conftest import UNSET, Made, Recording, run_stack
 
 BROKER = {"RABBITMQ_HOST", "RABBITMQ_PORT", "RABBITMQ_VHOST", "RABBITMQ_USERNAME", "RABBITMQ_PASSWORD", "LOG_LEVEL"}
 REDIS = {"REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD"}
@@ -73,7 +73,7 @@ def annotations(stack: Recording, name: str) -> Any:
 
 
 def test_every_pod_of_the_app_is_listed_here(built: Recording) -> None:
-    image = "registry.example/eco2-app:1"
+    image = UNSET["appImage"]
     pods = [made for kind in ("Deployment", "Job") for made in built.of_kind(kind)]
     of_app = {p.name for p in pods if p.spec["template"]["spec"]["containers"][0]["image"] == image}
     assert of_app == set(ENVIRONMENTS) == set(COMMANDS)
