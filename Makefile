@@ -33,11 +33,12 @@ chaos: preflight $(VENV)/installed ## Faults under load in the prod stack, as a 
 bench: preflight $(VENV)/installed ## The speed figures, measured in the lab: make bench [ONLY=program,burst]
 	@$(RUN)/python -m tests.bench $(ONLY)
 
-lint: $(VENV)/installed ## Style, types and the direction of imports
+lint: $(VENV)/installed $(RUN)/actionlint ## Style, types, the direction of imports, and the workflows of .github
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
+	@$(RUN)/actionlint -shellcheck= -pyflakes=
 
 lock: $(VENV)/installed ## Pin the dependencies of pyproject.toml anew, hashes included
 	@$(RUN)/pip install --quiet 'uv>=0.9'
@@ -61,6 +62,11 @@ promtool: $(VENV)/installed
 		download=$$(mktemp -d) && chmod 755 $$download && \
 		(cd $$download && apt-get download --quiet=2 --option APT::Sandbox::User=root $$package) && dpkg-deb --extract $$download/*.deb $$download && \
 		install $$download/usr/bin/promtool $(RUN)/promtool && rm -r $$download; }
+
+# A new environment has none; otherwise it is built when its pins change.
+$(RUN)/actionlint: .github/actionlint/go.mod .github/actionlint/go.sum | $(VENV)/installed
+	@CGO_ENABLED=0 GOFLAGS=-trimpath GOWORK=off go build -C $(<D) -ldflags='-s -w' -o $(CURDIR)/$@ github.com/rhysd/actionlint/cmd/actionlint
+	@touch $@
 
 preflight:
 	@$(PYTHON) -m lab.preflight
