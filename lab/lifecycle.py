@@ -98,13 +98,14 @@ def run_stack(
     """The cluster, and the stack in it if that is asked for; returns the API's URL, or ""."""
     cache = Cache(cache_root())
     store = ImageStore(cache, programs["containerd"], programs["ctr"])
-    bring_up(Cluster(checkout, options.stack, programs, images, store), phases)
+    cluster = Cluster(checkout, options.stack, programs, images, store)
+    bring_up(cluster, phases)
     store.prune()
     if not options.deploy:
         return ""
     manifests = Manifests(cache, checkout.lab / "tools", programs["kubectl"])
     with phases.phase("stack"):
-        return Stack(checkout, options.stack, options.settings, programs, images.reference, manifests).deploy()
+        return Stack(checkout, options.stack, options.settings, programs, cluster.pinned_image, manifests).deploy()
 
 
 def make_room(checkout: Checkout, options: Options) -> None:
