@@ -6,7 +6,7 @@ STACK ?= dev
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help up down preview test unit chaos bench lint lock proto browser promtool preflight
+.PHONY: help up down preview test unit sbom chaos bench lint lock proto browser promtool preflight
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
@@ -26,6 +26,10 @@ test: preflight lint browser promtool ## Lint, types, unit tests, then the clust
 
 unit: $(VENV)/installed promtool ## The unit tests alone: seconds, no lab
 	@$(RUN)/pytest tests/unit
+
+sbom: preflight $(VENV)/installed ## What the app's image is made of, as CycloneDX: make sbom [OUT=.lab/sbom/app.cdx.json]
+	@$(RUN)/python -m lab sbom --out '$(OUT)'
+OUT := .lab/sbom/app.cdx.json
 
 chaos: preflight $(VENV)/installed ## Faults under load in the prod stack, as a table: make chaos [ONLY=network-cut,redis-kill]
 	@$(RUN)/python -m tests.chaos --only '$(ONLY)'

@@ -18,6 +18,7 @@ from lab.manifests import Manifests
 from lab.nodes import nodes_of
 from lab.preflight import check_machine
 from lab.records import Record
+from lab.sbom import sbom
 from lab.stack import Stack
 from lab.teardown import clean_leftovers, take_down
 from lab.tools import ORDER, ToolBuilder, all_tools
@@ -69,6 +70,17 @@ def build_images(checkout: Checkout) -> None:
     with building_tools(checkout) as tools, building_images(checkout, tools) as images:
         for reference, archive in images.for_nodes().items():
             say(f"{reference}  {archive}")
+
+
+def write_sbom(checkout: Checkout, out: Path) -> None:
+    """Write the bill of materials of the app's image, which is built first where it is missing."""
+    check_machine(checkout)
+    packages.install_missing()
+    with building_tools(checkout) as tools, building_images(checkout, tools) as images:
+        text = sbom(images.archive("app"))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text + "\n")
+    say(f"{out}")
 
 
 def up(checkout: Checkout, options: Options) -> None:
