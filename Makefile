@@ -6,7 +6,7 @@ STACK ?= dev
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help up down preview test unit chaos bench lint lock proto browser promtool preflight
+.PHONY: help up down preview test unit sbom chaos bench lint lock proto browser promtool preflight
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
@@ -27,17 +27,22 @@ test: preflight lint browser promtool ## Lint, types, unit tests, then the clust
 unit: $(VENV)/installed promtool ## The unit tests alone: seconds, no lab
 	@$(RUN)/pytest tests/unit
 
+sbom: preflight $(VENV)/installed ## What the app's image is made of, as CycloneDX: make sbom [OUT=.lab/sbom/app.cdx.json]
+	@$(RUN)/python -m lab sbom --out '$(OUT)'
+OUT := .lab/sbom/app.cdx.json
+
 chaos: preflight $(VENV)/installed ## Faults under load in the prod stack, as a table: make chaos [ONLY=network-cut,redis-kill]
 	@$(RUN)/python -m tests.chaos --only '$(ONLY)'
 
 bench: preflight $(VENV)/installed ## The speed figures, measured in the lab: make bench [ONLY=program,burst]
 	@$(RUN)/python -m tests.bench $(ONLY)
 
-lint: $(VENV)/installed ## Style, types and the direction of imports
+lint: $(VENV)/installed $(RUN)/actionlint ## Style, types, the direction of imports, and the workflows of .github
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports
+	@$(RUN)/actionlint -shellcheck= -pyflakes=
 
 lock: $(VENV)/installed ## Pin the dependencies of pyproject.toml anew, hashes included
 	@$(RUN)/pip install --quiet 'uv>=0.9'
@@ -61,6 +66,11 @@ promtool: $(VENV)/installed
 		download=$$(mktemp -d) && chmod 755 $$download && \
 		(cd $$download && apt-get download --quiet=2 --option APT::Sandbox::User=root $$package) && dpkg-deb --extract $$download/*.deb $$download && \
 		install $$download/usr/bin/promtool $(RUN)/promtool && rm -r $$download; }
+
+# A new environment has none; otherwise it is built when its pins change.
+$(RUN)/actionlint: .github/actionlint/go.mod .github/actionlint/go.sum | $(VENV)/installed
+	@CGO_ENABLED=0 GOFLAGS=-trimpath GOWORK=off go build -C $(<D) -ldflags='-s -w' -o $(CURDIR)/$@ github.com/rhysd/actionlint/cmd/actionlint
+	@touch $@
 
 preflight:
 	@$(PYTHON) -m lab.preflight

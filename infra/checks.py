@@ -2,11 +2,15 @@
 
 import re
 import ssl
+from collections.abc import Mapping
 
 import pulumi
 
 from infra.quantities import amount
 from infra.resources import Resources
+
+DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
+"""An image by its content, with or without a tag."""
 
 PASSWORD = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
 """What needs no quoting in a configuration file, and is too long to be guessed from a digest."""
@@ -57,6 +61,20 @@ def check_image(image: str) -> None:
         raise SettingsError(
             f"Image {image!r} needs a tag other than latest, or a digest: "
             "what a moving tag means differs from node to node and cannot be rolled back."
+        )
+    if "@" in image and DIGEST.fullmatch(image) is None:
+        raise SettingsError(f"Image {image!r} needs a whole digest after its @: sha256: and 64 characters 0-9 a-f.")
+
+
+def check_digests(images: Mapping[str, str]) -> None:
+    """Images by their keys: each one must be given by its content."""
+    loose = {key: image for key, image in images.items() if "@" not in image}
+    if loose:
+        listed = ", ".join(f"{key} ({image or 'empty: by a tag, in its manifest'})" for key, image in loose.items())
+        raise SettingsError(
+            f"imageDigests is required, and these have none: {listed}. Whoever may write to a registry can give a tag "
+            "another content. Use: pulumi config set KEY NAME:TAG@sha256:…, with the digest that "
+            "`docker buildx imagetools inspect NAME:TAG` or `crane digest NAME:TAG` prints."
         )
 
 

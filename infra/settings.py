@@ -17,6 +17,7 @@ from infra.checks import (
     SettingsError,
     check_at_least,
     check_certificates,
+    check_digests,
     check_image,
     check_one_of,
     check_password,
@@ -31,6 +32,7 @@ from infra.resources import Resources, resources_of
 from infra.service_settings import Api, Authz, Beat, Character, Logging, Model, Rewards, Savers, Tracing, Worker
 
 CONFIG_NAMESPACE = "eco2"
+REQUIRED = "required"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ class Images:
     redis: Annotated[str, Key("redisImage")]
     postgres: Annotated[str, Key("postgresImage")]
     """17 or later: the order of its texts is its own, and does not change with the image's C library."""
+    digests: Annotated[str, Key("imageDigests")]
+    """``required`` refuses an image that this stack runs and that is named by a tag alone."""
     pull_policy: Annotated[str, Key("imagePullPolicy")]
     """IfNotPresent is right for tags that are never moved; nothing here accepts ``latest``."""
     cluster_operator: Annotated[str, Key("clusterOperatorImage")]
@@ -57,11 +61,16 @@ class Images:
     postgres_exporter: Annotated[str, Key("postgresExporterImage")]
 
     def __post_init__(self) -> None:
-        operators = (self.cluster_operator, self.topology_operator, self.prometheus_operator, self.config_reloader)
-        watching = (self.prometheus, self.redis_exporter, self.postgres_exporter)
-        for image in (self.app, self.rabbitmq, self.redis, self.postgres, *operators, *watching):
+        for image in self.by_key().values():
             check_image(image)
+        check_one_of("imageDigests", self.digests, (REQUIRED, "optional"))
         check_one_of("imagePullPolicy", self.pull_policy, ("Always", "IfNotPresent", "Never"))
+
+    def by_key(self) -> dict[str, str]:
+        """Every image by its config key."""
+        return {
+            key.name: getattr(self, field) for field, (_, key) in _keys(Images).items() if key.name.endswith("Image")
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +227,21 @@ class Settings:
     monitoring: Monitoring
     alerts: Alerts
     aws: Aws
+
+    def __post_init__(self) -> None:
+        if self.images.digests == REQUIRED:
+            check_digests(self.images_run())
+
+    def images_run(self) -> dict[str, str]:
+        """The images that pods of this stack run, by their config keys."""
+        elsewhere: set[str] = set()
+        if self.aws.elasticache_node_type:
+            elsewhere |= {"redisImage", "redisExporterImage"}
+        if self.aws.rds_instance_class or self.postgres.host:
+            elsewhere |= {"postgresImage", "postgresExporterImage"}
+        if not self.monitoring.operator:
+            elsewhere |= {"prometheusImage", "prometheusOperatorImage", "prometheusConfigReloaderImage"}
+        return {key: image for key, image in self.images.by_key().items() if key not in elsewhere}
 
 
 def load() -> Settings:

@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 from lab import commands
@@ -32,6 +33,8 @@ def parser() -> argparse.ArgumentParser:
     preview.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as of up")
     subparsers.add_parser("tools", help="only build the programs, and list them")
     subparsers.add_parser("images", help="only build the programs and container images, and list the images")
+    bill = subparsers.add_parser("sbom", help="write what the app's image is made of, as CycloneDX")
+    bill.add_argument("--out", type=Path, default=Path(".lab/sbom/app.cdx.json"), metavar="FILE")
     subparsers.add_parser("env", help='print export lines for a shell: eval "$(python -m lab env)"')
     subparsers.add_parser("status", help="say what runs; exit 0 only if this checkout's lab is completely up")
     return top
@@ -99,6 +102,10 @@ def _run(arguments: argparse.Namespace) -> int:
             from lab.lifecycle import build_images
 
             build_images(checkout)
+        case "sbom":
+            from lab.lifecycle import write_sbom
+
+            write_sbom(checkout, arguments.out)
     return 0
 
 

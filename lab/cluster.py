@@ -105,9 +105,18 @@ class Cluster:
 
     def add_images(self) -> None:
         """Give running nodes the images that they lack."""
-        sockets = [self._directory(node, "/run/containerd") / "containerd.sock" for node in self.nodes]
+        sockets = [self._containerd(node) for node in self.nodes]
         images = self.images.for_nodes()
         for_each(lambda socket: self.store.add_missing(socket, images), sockets, at_once=len(sockets))
+
+    def pinned_image(self, name: str) -> str:
+        """The reference of an image with the digest that the nodes have it under."""
+        reference = self.images.reference(name)
+        return f"{reference}@{self._digests[reference]}"
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return self.store.digests(self._containerd(self.nodes[0]))
 
     def apply_addons(self) -> None:
         """Bring the add-ons to what this checkout says."""
@@ -170,6 +179,9 @@ class Cluster:
     def _agents(self, node: Node) -> Agents:
         files = self.checkout.nodes / node.name
         return Agents(node, self.programs, self._pki, files, self.images.reference("pause"))
+
+    def _containerd(self, node: Node) -> Path:
+        return self._directory(node, "/run/containerd") / "containerd.sock"
 
     def _directory(self, node: Node, target: str) -> Path:
         """The node's own directory behind a usual one. Sockets lie below /run: their paths must be short."""

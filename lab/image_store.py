@@ -22,6 +22,8 @@ _START_SECONDS = 20
 _STOP_SECONDS = 20
 _KEPT_STORES = 2
 _KIND = "stores"
+_FORM = "by tag and digest"
+"""Of stores that are otherwise the same: those of another form are not taken for these."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class ImageStore:
 
     def prepared(self, images: Mapping[str, Path]) -> Path:
         """The store with exactly these images (reference → archive)."""
-        key = content_hash(repr(sorted(images)), repr(self.containerd))
+        key = content_hash(_FORM, repr(sorted(images)), repr(self.containerd))
         return self.cache.ensure(_KIND, key, lambda directory: self._build(directory, images)) / "root"
 
     def prune(self) -> None:
@@ -42,17 +44,27 @@ class ImageStore:
         self.cache.prune(_KIND, [], _KEPT_STORES)
 
     def add_missing(self, socket: Path, images: Mapping[str, Path]) -> list[str]:
-        """Import the images that a running containerd lacks; returns their references."""
-        missing = [reference for reference in images if reference not in self._present(socket)]
+        """Import the images that a running containerd lacks, by tag and by digest; returns their references."""
+        present = self.digests(socket)
+        missing = [reference for reference in images if reference not in present]
         for_each(lambda name: self._ctr(socket, "import", "--local", images[name]), missing, at_once=2)
+        for reference, digest in self.digests(socket).items():
+            if by_digest(reference, digest) not in present:
+                self._ctr(socket, "tag", reference, by_digest(reference, digest))
         return missing
+
+    def digests(self, socket: Path) -> dict[str, str]:
+        """The digest of each image of a running containerd, by every name that it has there."""
+        return digests_in(self._ctr(socket, "list"))
 
     def _build(self, directory: Path, images: Mapping[str, Path]) -> None:
         root = directory / "root"
         if previous := self._newest():
             clone(previous, root)
         with self._running_containerd(directory) as socket:
-            stale = [reference for reference in self._present(socket) if reference not in images]
+            present = self.digests(socket)
+            wanted = {*images, *(by_digest(name, present[name]) for name in images if name in present)}
+            stale = [name for name in present if name not in wanted]
             if stale:
                 self._ctr(socket, "remove", "--sync", *stale)
             self.add_missing(socket, images)
@@ -77,11 +89,24 @@ class ImageStore:
                 daemon.terminate()
                 daemon.wait(_STOP_SECONDS)
 
-    def _present(self, socket: Path) -> list[str]:
-        return self._ctr(socket, "list", "--quiet").split()
-
     def _ctr(self, socket: Path, *arguments: str | Path) -> str:
         return run([self.ctr, "--address", socket, "--namespace", "k8s.io", "images", *arguments])
+
+
+def by_digest(reference: str, digest: str) -> str:
+    """The name of an image's content, without a tag: as containerd looks for what a pod asks for by a digest."""
+    return f"{repository(reference)}@{digest}"
+
+
+def repository(reference: str) -> str:
+    """An image's name without tag and digest."""
+    path, slash, name = reference.partition("@")[0].rpartition("/")
+    return path + slash + name.partition(":")[0]
+
+
+def digests_in(listing: str) -> dict[str, str]:
+    """Digest by name, out of what `ctr images list` prints: a line of headings, then name, type, digest and more."""
+    return {fields[0]: fields[2] for line in listing.splitlines()[1:] if (fields := line.split())}
 
 
 def clone(store: Path, root: Path) -> None:

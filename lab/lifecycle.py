@@ -18,6 +18,7 @@ from lab.manifests import Manifests
 from lab.nodes import nodes_of
 from lab.preflight import check_machine
 from lab.records import Record
+from lab.sbom import sbom
 from lab.stack import Stack
 from lab.teardown import clean_leftovers, take_down
 from lab.tools import ORDER, ToolBuilder, all_tools
@@ -71,6 +72,17 @@ def build_images(checkout: Checkout) -> None:
             say(f"{reference}  {archive}")
 
 
+def write_sbom(checkout: Checkout, out: Path) -> None:
+    """Write the bill of materials of the app's image, which is built first where it is missing."""
+    check_machine(checkout)
+    packages.install_missing()
+    with building_tools(checkout) as tools, building_images(checkout, tools) as images:
+        text = sbom(images.archive("app"))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text + "\n")
+    say(f"{out}")
+
+
 def up(checkout: Checkout, options: Options) -> None:
     """Bring the stack's lab up, or up to date. Raises ``LabError``."""
     nodes_of(options.stack)
@@ -98,13 +110,14 @@ def run_stack(
     """The cluster, and the stack in it if that is asked for; returns the API's URL, or ""."""
     cache = Cache(cache_root())
     store = ImageStore(cache, programs["containerd"], programs["ctr"])
-    bring_up(Cluster(checkout, options.stack, programs, images, store), phases)
+    cluster = Cluster(checkout, options.stack, programs, images, store)
+    bring_up(cluster, phases)
     store.prune()
     if not options.deploy:
         return ""
     manifests = Manifests(cache, checkout.lab / "tools", programs["kubectl"])
     with phases.phase("stack"):
-        return Stack(checkout, options.stack, options.settings, programs, images.reference, manifests).deploy()
+        return Stack(checkout, options.stack, options.settings, programs, cluster.pinned_image, manifests).deploy()
 
 
 def make_room(checkout: Checkout, options: Options) -> None:

@@ -31,7 +31,7 @@ class Stack:
     """Values other than the stack's and the lab's own, by key."""
     programs: Mapping[str, Path]
     image: Callable[[str], str]
-    """Full reference of one of the lab's images."""
+    """Full reference of one of the lab's images, with its digest."""
     manifests: Manifests
 
     @cached_property

@@ -66,13 +66,19 @@ _PLACEHOLDERS = {
 }
 """What a stack cannot be previewed without, by key; the values mean nothing."""
 
+_NO_DIGEST = f"sha256:{'0' * 64}"
+"""Of no image: a placeholder that a registry would refuse."""
+
 
 def placeholders(own: Mapping[str, Any], manifests: Mapping[str, Path]) -> dict[str, str]:
     """Values for a preview by key: what the stack's own configuration leaves to be set, and nothing that it sets.
 
     ``manifests`` are those to use for the operators, by the full keys of their checksums.
     """
-    values = {key: value for key, value in _PLACEHOLDERS.items() if f"{NAMESPACE}:{key}" not in own}
+    unset = dict(_PLACEHOLDERS)
+    if own.get(f"{NAMESPACE}:imageDigests") == "required":
+        unset |= {key: f"registry.example/{name}:preview@{_NO_DIGEST}" for key, name in _IMAGE_KEYS.items()}
+    values = {key: value for key, value in unset.items() if f"{NAMESPACE}:{key}" not in own}
     for key, file in manifests.items():
         name = key.removeprefix(f"{NAMESPACE}:")
         values |= {name.removesuffix("Sha256"): str(file), name: hashlib.sha256(file.read_bytes()).hexdigest()}

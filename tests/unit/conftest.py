@@ -183,7 +183,8 @@ def stack_config(stack: str, **overlay: Any) -> dict[str, Any]:
     schema = config_in("Pulumi.yaml")
     defaults = {f"eco2:{key}": entry["default"] for key, entry in schema.items() if "default" in entry}
     own = config_in(f"Pulumi.{stack}.yaml")
-    return {**defaults, **own, **{f"eco2:{key}": value for key, value in (UNSET | overlay).items()}}
+    unset = UNSET | (IMAGES if own.get("eco2:imageDigests") == "required" else {})
+    return {**defaults, **own, **{f"eco2:{key}": value for key, value in (unset | overlay).items()}}
 
 
 @functools.cache
@@ -208,6 +209,15 @@ UNSET = {
     "prometheusOperatorManifestSha256": hashlib.sha256(PROMETHEUS_OPERATOR.read_bytes()).hexdigest(),
 }
 """What every user has to set; the manifests are short ones of the same shape as the operators' own."""
+
+IMAGES = {
+    f"{name}Image": f"registry.example/{name.lower()}:1@sha256:{'0' * 64}"
+    for name in (
+        *("rabbitmq", "redis", "postgres", "clusterOperator", "topologyOperator", "prometheus"),
+        *("prometheusOperator", "prometheusConfigReloader", "redisExporter", "postgresExporter"),
+    )
+} | {"appImage": f"registry.example/eco2-app:1@sha256:{'0' * 64}"}
+"""What the user of a stack that asks for digests has to set as well."""
 
 
 @functools.cache

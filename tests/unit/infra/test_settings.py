@@ -62,6 +62,9 @@ def test_a_stack_file_sets_no_key_that_does_not_exist(stack: str) -> None:
         ("apiReplicas", 0, "1 or more"),
         ("appImage", "registry.example:5000/app", "needs a tag"),
         ("appImage", "app:latest", "needs a tag"),
+        ("appImage", "app:1@sha256:0123", "needs a whole digest"),
+        ("appImage", f"app@sha256:{'A' * 64}", "needs a whole digest"),
+        ("imageDigests", "always", "required, optional"),
         ("imagePullPolicy", "Sometimes", "Always, IfNotPresent, Never"),
         ("modelBaseUrl", "model.example/v1", "https://"),
         ("logLevel", "LOUD", "DEBUG, INFO"),
@@ -76,3 +79,36 @@ def test_a_value_that_cannot_work_is_refused_with_its_reason(key: str, value: ob
 @pytest.mark.parametrize("image", ["registry.example:5000/app:1", f"app@sha256:{'0' * 64}"])
 def test_a_tag_or_a_digest_is_enough_for_an_image(image: str) -> None:
     load(appImage=image)
+
+
+def load_prod(**overlay: object) -> None:
+    record(settings.load, stack_config("prod", **overlay))
+
+
+def test_images_without_a_digest_are_all_named_where_digests_are_required() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_prod(appImage="app:1", clusterOperatorImage="")
+    message = str(refused.value)
+    assert "appImage (app:1), clusterOperatorImage (empty: by a tag, in its manifest)" in message
+    assert "crane digest" in message, "it must say where a digest is to be had"
+    assert "redisImage" not in message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "image"),
+    [
+        ("elasticacheNodeType", "cache.m7g.large", "redisImage"),
+        ("rdsInstanceClass", "db.m7g.large", "postgresExporterImage"),
+        ("postgresHost", "postgres.example", "postgresImage"),
+    ],
+)
+def test_an_image_that_no_pod_runs_needs_no_digest(key: str, value: str, image: str) -> None:
+    load_prod(**{key: value, image: "store:1", "awsVpcId": "vpc-0000000e"})
+    with pytest.raises(SettingsError, match=image):
+        load_prod(**{image: "store:1"})
+
+
+def test_production_ships_no_image_that_nobody_has_chosen() -> None:
+    own = config_in("Pulumi.prod.yaml")
+    assert own["eco2:imageDigests"] == "required"
+    assert not [key for key in own if key.endswith("Image")], "a digest is of a registry that only its owner knows"

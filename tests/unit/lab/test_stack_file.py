@@ -68,6 +68,16 @@ def test_a_preview_sets_what_the_stack_leaves_open_and_nothing_else(manifest: Pa
     assert "appImage" in placeholders({}, {})
 
 
+def test_a_preview_of_a_stack_that_asks_for_digests_has_a_placeholder_for_every_image() -> None:
+    images = {
+        key: value for key, value in placeholders({"eco2:imageDigests": "required"}, {}).items() if "Image" in key
+    }
+    assert len(images) == 11
+    assert all(value.endswith(f":preview@sha256:{'0' * 64}") for value in images.values()), "it could be taken for real"
+    own = {"eco2:imageDigests": "required", "eco2:redisImage": "r@sha256:1"}
+    assert "redisImage" not in placeholders(own, {})
+
+
 def test_a_manifest_of_a_preview_comes_with_its_checksum(manifest: Path) -> None:
     values = placeholders({}, dict.fromkeys(PINNED_MANIFESTS, manifest))
     for key in ("clusterOperatorManifest", "topologyOperatorManifest"):
