@@ -43,7 +43,8 @@ class Images:
     postgres: Annotated[str, Key("postgresImage")]
     """17 or later: the order of its texts is its own, and does not change with the image's C library."""
     pull_policy: Annotated[str, Key("imagePullPolicy")]
-    """IfNotPresent is right for tags that are never moved; nothing here accepts ``latest``."""
+    """Always: who starts on a node where the image is already must be allowed to have it as well. IfNotPresent is right
+    where pods must start without the registry; tags are never moved, and nothing here accepts ``latest``."""
     cluster_operator: Annotated[str, Key("clusterOperatorImage")]
     """Empty: the image that the manifest names."""
     topology_operator: Annotated[str, Key("topologyOperatorImage")]

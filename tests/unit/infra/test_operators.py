@@ -56,4 +56,4 @@ def test_an_image_is_the_manifests_own_unless_the_stack_names_one(dev: Recording
 
 
 def test_the_pull_policy_is_the_stacks(dev: Recording) -> None:
-    assert container(dev, "messaging-topology-operator")["imagePullPolicy"] == "IfNotPresent"
+    assert container(dev, "messaging-topology-operator")["imagePullPolicy"] == "Always"
