@@ -58,11 +58,14 @@ def render(checkout: Checkout, options: Options) -> None:
 
 def planned(workspace: Workspace) -> list[Resource]:
     """The engine's plan. Raises ``LabError`` with what the program says that it lacks."""
-    command = ["preview", "--json", "--show-secrets", "--config-file", str(workspace.stack_file)]
+    saved = workspace.checkout.scratch / "plan.json"
+    # Of the secrets it shows markers: the real ones are not known here.
+    options = ["--json", "--show-secrets", f"--save-plan={saved}", f"--config-file={workspace.stack_file}"]
     try:
-        return plan.parsed(workspace.pulumi(*command, environment=NO_AMBIENT_CLUSTER))
+        workspace.pulumi("preview", *options, environment=NO_AMBIENT_CLUSTER)
     except CommandError as error:
         raise LabError(plan.errors(error.output) or str(error)) from None
+    return plan.parsed(saved.read_text())
 
 
 def written(resources: Sequence[Resource], descriptions: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What `pulumi preview --json` says that an update would make."""
+"""What `pulumi preview --save-plan` says that an update would make."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,6 +9,9 @@ from lab.errors import LabError
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the engine writes a value that only the update itself will know."""
+
+_SPECIAL, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+"""The engine's marks of a secret."""
 
 Path = tuple[str | int, ...]
 
@@ -62,13 +65,13 @@ class Resource:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
-def parsed(output: str) -> list[Resource]:
-    """The plan's resources. Raises ``LabError`` when this is no plan."""
+def parsed(text: str) -> list[Resource]:
+    """The resources of a plan. Raises ``LabError`` when this is none."""
     try:
-        plan = json.loads(output)
-    except ValueError:
-        raise LabError(f"Pulumi printed no plan: {output[:200]!r}") from None
-    return [_resource(step["newState"]) for step in plan.get("steps", []) if step.get("newState")]
+        plans = json.loads(text)["resourcePlans"]
+    except (ValueError, KeyError):
+        raise LabError(f"Pulumi saved no plan: {text[:200]!r}") from None
+    return [_resource(urn, plan["goal"]) for urn, plan in plans.items() if plan.get("goal")]
 
 
 def errors(output: str) -> str:
@@ -92,14 +95,26 @@ def unknowns(value: Any, path: Path = ()) -> Iterator[Path]:
         yield path
 
 
-def _resource(state: Mapping[str, Any]) -> Resource:
-    by_property = {key: frozenset(urns or ()) for key, urns in (state.get("propertyDependencies") or {}).items()}
+def _resource(urn: str, goal: Mapping[str, Any]) -> Resource:
+    by_property = {key: frozenset(urns or ()) for key, urns in (goal.get("propertyDependencies") or {}).items()}
     return Resource(
-        urn=state["urn"],
-        type=state["type"],
-        parent=state.get("parent", ""),
-        needs=frozenset(state.get("dependencies") or ()).union(*by_property.values()),
+        urn=urn,
+        type=goal["type"],
+        parent=goal.get("parent", ""),
+        needs=frozenset(goal.get("dependencies") or ()).union(*by_property.values()),
         needs_of_properties=by_property,
-        protected=bool(state.get("protect")),
-        inputs=state.get("inputs") or {},
+        protected=bool(goal.get("protect")),
+        # Planned from nothing, everything is added.
+        inputs=_in_plain((goal.get("inputDiff") or {}).get("adds") or {}),
     )
+
+
+def _in_plain(value: Any) -> Any:
+    """The value with its secrets, without the engine's wrapping of them."""
+    if isinstance(value, list):
+        return [_in_plain(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if value.get(_SPECIAL) == _SECRET:
+        return _in_plain(json.loads(value["plaintext"]))
+    return {key: _in_plain(item) for key, item in value.items()}

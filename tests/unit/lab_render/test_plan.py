@@ -4,26 +4,36 @@ import pytest
 
 from lab.errors import LabError
 from lab.render.plan import UNKNOWN, errors, parsed, unknowns
+from tests.unit.conftest import SECRET, SPECIAL
 
-STEP = {
-    "op": "create",
-    "urn": "urn::a",
-    "newState": {
-        "urn": "urn::a",
+PLANNED = {
+    "goal": {
         "type": "kubernetes:core/v1:Service",
         "parent": "urn::stack",
         "dependencies": ["urn::b"],
         "propertyDependencies": {"spec": ["urn::c"], "metadata": None},
         "protect": True,
-        "inputs": {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": "n"}},
+        "inputDiff": {
+            "adds": {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": "a", "namespace": "n"},
+                "spec": {"token": {SPECIAL: SECRET, "plaintext": '{"a": ["b"]}'}},
+            }
+        },
     },
 }
 
 
-def test_a_step_becomes_a_resource_that_needs_what_its_properties_need() -> None:
-    (found,) = parsed(json.dumps({"steps": [STEP]}))
+def test_what_is_planned_needs_what_its_properties_need() -> None:
+    (found,) = parsed(json.dumps({"resourcePlans": {"urn::a": PLANNED}}))
     assert found.needs == {"urn::b", "urn::c"}
     assert (found.title, found.protected, found.parent) == ("Service n/a", True, "urn::stack")
+
+
+def test_what_is_secret_can_be_read() -> None:
+    (found,) = parsed(json.dumps({"resourcePlans": {"urn::a": PLANNED}}))
+    assert found.inputs["spec"] == {"token": {"a": ["b"]}}
 
 
 def test_what_is_no_plan_is_refused_with_its_beginning() -> None:
