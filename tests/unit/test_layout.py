@@ -14,6 +14,7 @@ SUPPORT = {
     "brokers.py",
     "certificates.py",
     "characters.py",
+    "checkers.py",
     "clients.py",
     "environment.py",
     "faults.py",
@@ -26,6 +27,7 @@ SUPPORT = {
     "reachability.py",
     "result.py",
     "rewards.py",
+    "schemas.py",
     "wire.py",
     "__main__.py",
 }

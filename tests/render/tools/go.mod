@@ -1,4 +1,4 @@
-module eco2.dev/tests/render
+module eco2/tests/render/tools
 
 go 1.26.8
 
