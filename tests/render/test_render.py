@@ -63,9 +63,10 @@ def test_nothing_that_is_pulumis_or_secret_is_in_it(tree: Path) -> None:
     assert "REDIS_PASSWORD=\n" in (tree / "secrets.env.example").read_text()
 
 
-def test_placeholders_are_listed_by_name_and_gone_once_they_are_set(tree: Path, tmp_path: Path) -> None:
-    assert "- `appImage`" in (tree / "README.md").read_text()
-    assert render(tree.name, tmp_path / "set", "appImage=registry.test/eco2:7").returncode == 0
+def test_placeholders_are_listed_by_name_and_gone_once_they_are_set(trees: dict[str, Path], tmp_path: Path) -> None:
+    for tree in trees.values():
+        assert "- `appImage`" in (tree / "README.md").read_text()
+    assert render("dev", tmp_path / "set", "appImage=registry.test/eco2:7").returncode == 0
     assert "appImage" not in (tmp_path / "set" / "README.md").read_text()
 
 
