@@ -41,10 +41,8 @@ def test_destroy_ends_without_hanging_finalizers(passwords: dict[str, str], stac
 def test_the_api_server_takes_every_object_that_is_rendered(stack: Stack, shell: Shell, tmp_path: Path) -> None:
     """Both stacks', into a cluster with no more than their namespaces and definitions."""
     # AWS' StorageClass has the name of one that the lab has already, and a class cannot be changed.
-    trees = [
-        rendered(name, stack.config_file, tmp_path / name, "awsClusterName=", *more)
-        for name, more in (("dev", ()), ("prod", ("rabbitmqReplicas=3", "apiReplicas=2", "protectData=true")))
-    ]
+    configs = {"dev": stack.config_file, "prod": ROOT / "Pulumi.prod.yaml"}
+    trees = [rendered(name, config, tmp_path / name, "awsClusterName=") for name, config in configs.items()]
     apply = ("kubectl", "apply", "--server-side", "--recursive", "--filename")
     shell(*apply, str(trees[0] / "wave-00"))
     shell("kubectl", "wait", "--for=condition=Established", "customresourcedefinitions", "--all", "--timeout=60s")
