@@ -6,7 +6,7 @@ STACK ?= dev
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help up down preview test unit sbom chaos bench lint lock proto browser promtool preflight
+.PHONY: help up down preview render test unit sbom chaos bench lint lock proto browser promtool checkov preflight
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
@@ -20,7 +20,10 @@ down: ## Remove the lab and everything it made, whichever checkout brought it up
 preview: $(VENV)/installed ## What an update of the stack would make, without any cluster: make preview [STACK=dev|prod]
 	@$(RUN)/python -m lab preview --stack $(STACK)
 
-test: preflight lint browser promtool ## Lint, types, unit tests, then the cluster tests in a lab of their own, dev and prod
+render: $(VENV)/installed ## The stack's objects as YAML: make render STACK=dev OUT=dir [SET="KEY=VALUE ..."]
+	@$(RUN)/python -m lab render --stack $(STACK) --out '$(OUT)' $(addprefix --set=,$(SET))
+
+test: preflight lint browser promtool checkov ## Lint, types, unit tests, then the cluster tests in a lab of their own, dev and prod
 	@$(RUN)/pytest --durations=15
 	@$(RUN)/pytest --durations=15 --stack=prod tests/cluster
 
@@ -48,6 +51,7 @@ lock: $(VENV)/installed ## Pin the dependencies of pyproject.toml anew, hashes i
 	@$(RUN)/pip install --quiet 'uv>=0.9'
 	@$(RUN)/uv pip compile $(LOCK_FLAGS) --python-version 3.11 --extra app --extra program --extra test pyproject.toml -o requirements.lock
 	@$(RUN)/uv pip compile $(LOCK_FLAGS) --python-version 3.13 --extra app pyproject.toml -o app/requirements.lock
+	@$(RUN)/uv pip compile $(LOCK_FLAGS) --python-version 3.11 tests/render/requirements.in -o tests/render/requirements.lock
 LOCK_FLAGS := --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 proto: $(VENV)/installed ## Write the Python modules of the gRPC services anew
@@ -70,6 +74,14 @@ promtool: $(VENV)/installed
 # A new environment has none; otherwise it is built when its pins change.
 $(RUN)/actionlint: .github/actionlint/go.mod .github/actionlint/go.sum | $(VENV)/installed
 	@CGO_ENABLED=0 GOFLAGS=-trimpath GOWORK=off go build -C $(<D) -ldflags='-s -w' -o $(CURDIR)/$@ github.com/rhysd/actionlint/cmd/actionlint
+	@touch $@
+
+# Rendered manifests are checked by checkov, which goes with none of the versions that the project uses.
+checkov: $(VENV)-checkov/installed
+$(VENV)-checkov/installed: tests/render/requirements.lock
+	@echo "installing checkov into $(VENV)-checkov, about a minute ..."
+	@$(PYTHON) -m venv --clear $(VENV)-checkov
+	@$(VENV)-checkov/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r tests/render/requirements.lock
 	@touch $@
 
 preflight:

@@ -6,6 +6,7 @@ from pulumi_kubernetes.core.v1 import (
     ContainerArgs,
     ContainerPortArgs,
     EnvVarArgs,
+    HTTPGetActionArgs,
     ProbeArgs,
     TCPSocketActionArgs,
 )
@@ -18,9 +19,9 @@ RESOURCES = Resources(cpu_request="10m", cpu_limit="200m", memory_request="32Mi"
 
 
 def exporter(image: str, pull_policy: str, env: Sequence[EnvVarArgs]) -> ContainerArgs:
-    """Both exporters know this flag, and run as any user.
+    """Both exporters know this flag and the page ``/``, and run as any user.
 
-    It is never what makes a store unready: a store that nobody measures still answers.
+    One that hangs is restarted long before it would make its store unready: a store that nobody measures still answers.
     """
     return ContainerArgs(
         name="metrics",
@@ -31,6 +32,12 @@ def exporter(image: str, pull_policy: str, env: Sequence[EnvVarArgs]) -> Contain
         ports=[ContainerPortArgs(name=METRICS.name, container_port=METRICS.number)],
         resources=requirements(RESOURCES),
         security_context=container_context(),
+        readiness_probe=ProbeArgs(
+            http_get=HTTPGetActionArgs(path="/", port=METRICS.name),
+            period_seconds=5,
+            timeout_seconds=3,
+            failure_threshold=60,
+        ),
         liveness_probe=ProbeArgs(
             tcp_socket=TCPSocketActionArgs(port=METRICS.name), period_seconds=30, timeout_seconds=3
         ),

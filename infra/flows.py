@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from infra import authz, character, namespaces, postgres, postgres_config, rabbitmq, redis, rewards, scan
+from infra import authz, character, namespaces, operators, postgres, postgres_config, rabbitmq, redis, rewards, scan
 from infra.app_service import METRICS
 from infra.labels import selector
 from infra.monitoring import targets
@@ -107,8 +107,8 @@ MEASURED = (
     *((pods, (METRICS.number,)) for pods in (SCAN_WORKER, REWARD_WORKER, BEAT, CHARACTER, *SAVERS, AUTHZ)),
     *((pods, (METRICS.number,)) for pods in (REDIS, POSTGRES)),
     (BROKERS, (rabbitmq.METRICS_PORT,)),
-    (CLUSTER_OPERATOR, (targets.CLUSTER_OPERATOR_PORT,)),
-    (TOPOLOGY_OPERATOR, (targets.TOPOLOGY_OPERATOR_PORT,)),
+    (CLUSTER_OPERATOR, (operators.CLUSTER_OPERATOR_PORT,)),
+    (TOPOLOGY_OPERATOR, (operators.TOPOLOGY_OPERATOR_PORT,)),
 )
 """Who has a page of measurements, and where."""
 

@@ -15,7 +15,7 @@ from pulumi_kubernetes.networking.v1 import (
     NetworkPolicySpecArgs,
 )
 
-from infra import namespaces
+from infra import exceptions, namespaces
 from infra.flows import DNS, DNS_PORT, NAMESPACE_NAME, Addresses, Flow, Namespace, Peer, Pods
 from infra.labels import labels
 
@@ -44,7 +44,12 @@ class Network(pulumi.ComponentResource):
     def _policy(self, namespace: str, name: str, spec: NetworkPolicySpecArgs) -> None:
         NetworkPolicy(
             f"{namespace}-{name}",
-            metadata=ObjectMetaArgs(name=name, namespace=namespace, labels=labels(namespace, COMPONENT)),
+            metadata=ObjectMetaArgs(
+                name=name,
+                namespace=namespace,
+                labels=labels(namespace, COMPONENT),
+                annotations=exceptions.annotations("NetworkPolicy", name, namespace) or None,
+            ),
             spec=spec,
             opts=pulumi.ResourceOptions(parent=self),
         )

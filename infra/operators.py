@@ -12,13 +12,21 @@ from importlib.metadata import version
 from typing import Any
 
 import pulumi
+from pulumi_kubernetes.core.v1 import HTTPGetActionArgs, ProbeArgs, TCPSocketActionArgs
 
+from infra.exceptions import annotated
 from infra.manifests import KubernetesObject, Manifest
+from infra.resources import DISK, DISK_LIMIT, DISK_REQUEST
 from infra.security import container_context, pod_context
 from infra.settings import Images, Operators
 
-OPERATOR_UID = 1000
-"""The user of the operators' released images."""
+OPERATOR_UID = 10001
+"""The operators' programs may be run by anybody. The users of the released images are below 10,000, or ``nobody``, and
+may be somebody on the node."""
+
+CLUSTER_OPERATOR_PORT = 9782
+TOPOLOGY_OPERATOR_PORT = 8080
+"""Of their metrics."""
 
 WEBHOOK_KINDS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "Certificate", "Issuer")
 WEBHOOK_PORT = 9443
@@ -40,6 +48,8 @@ class OperatorArgs:
     pull_policy: str
     env: dict[str, str]
     """Set in, or added to, each container."""
+    metrics_port: int
+    """Where it shows its metrics, and that it is alive: the manifests have no probes."""
     webhooks: bool
     """False leaves out what serves admission webhooks; ``env`` must tell the operator as well."""
 
@@ -53,6 +63,7 @@ def cluster_operator_args(operators: Operators, images: Images) -> OperatorArgs:
         image=images.cluster_operator,
         pull_policy=images.pull_policy,
         env={},
+        metrics_port=CLUSTER_OPERATOR_PORT,
         webhooks=True,
     )
 
@@ -72,6 +83,7 @@ def topology_operator_args(operators: Operators, images: Images) -> OperatorArgs
             "ENABLE_WEBHOOKS": str(operators.topology_webhooks).lower(),
             "MAX_CONCURRENT_RECONCILES": str(TOPOLOGY_RECONCILERS),
         },
+        metrics_port=TOPOLOGY_OPERATOR_PORT,
         webhooks=operators.topology_webhooks,
     )
 
@@ -112,7 +124,10 @@ def adapted(args: OperatorArgs) -> list[KubernetesObject]:
     kept = [manifest for manifest in args.objects if manifest["kind"] != "Namespace"]
     if not args.webhooks:
         kept = [manifest for manifest in kept if not serves_webhooks(manifest)]
-    return [adapted_deployment(manifest, args) if manifest["kind"] == "Deployment" else manifest for manifest in kept]
+    return [
+        annotated(adapted_deployment(manifest, args) if manifest["kind"] == "Deployment" else manifest)
+        for manifest in kept
+    ]
 
 
 def serves_webhooks(manifest: KubernetesObject) -> bool:
@@ -122,7 +137,7 @@ def serves_webhooks(manifest: KubernetesObject) -> bool:
 
 
 def adapted_deployment(manifest: KubernetesObject, args: OperatorArgs) -> KubernetesObject:
-    """Image, environment and the security settings that Pod Security ``restricted`` asks for."""
+    """Image, environment, probes, and the security settings that Pod Security ``restricted`` asks for."""
     changed = copy.deepcopy(manifest)
     pod = changed["spec"]["template"]["spec"]
     pod["securityContext"] = pod_context(uid=OPERATOR_UID)
@@ -132,9 +147,26 @@ def adapted_deployment(manifest: KubernetesObject, args: OperatorArgs) -> Kubern
         container["image"] = args.image or container["image"]
         others = [entry for entry in container.get("env", []) if entry["name"] not in args.env]
         container["env"] = [*others, *({"name": name, "value": value} for name, value in args.env.items())]
+        for kind, amount in (("requests", DISK_REQUEST), ("limits", DISK_LIMIT)):
+            container["resources"][kind] = {DISK: amount, **container["resources"][kind]}
+        container["readinessProbe"], container["livenessProbe"] = probes(args.metrics_port)
     if not args.webhooks:
         _drop_webhook_server(pod)
     return changed
+
+
+def probes(metrics_port: int) -> tuple[ProbeArgs, ProbeArgs]:
+    """Readiness and liveness. Two minutes without an open port are no start that a busy API server delays."""
+    page = HTTPGetActionArgs(path="/metrics", port=metrics_port)
+    return (
+        ProbeArgs(http_get=page, period_seconds=5, timeout_seconds=3, failure_threshold=3),
+        ProbeArgs(
+            tcp_socket=TCPSocketActionArgs(port=metrics_port),
+            period_seconds=20,
+            timeout_seconds=3,
+            failure_threshold=6,
+        ),
+    )
 
 
 def _drop_webhook_server(pod: dict[str, Any]) -> None:

@@ -5,6 +5,12 @@ from typing import Protocol
 
 from pulumi_kubernetes.core.v1 import ResourceRequirementsArgs
 
+DISK = "ephemeral-storage"
+DISK_REQUEST = "64Mi"
+DISK_LIMIT = "2Gi"
+"""What a container may leave on its node's disk: twice the /tmp of the app's pods (infra/app_pod.py), logs included.
+A pod that goes on writing is evicted before the node is full and all of its pods are. Volumes do not count."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
@@ -40,6 +46,6 @@ def resources_of(group: Sized) -> Resources:
 
 def requirements(resources: Resources) -> ResourceRequirementsArgs:
     return ResourceRequirementsArgs(
-        requests={"cpu": resources.cpu_request, "memory": resources.memory_request},
-        limits={"cpu": resources.cpu_limit, "memory": resources.memory_limit},
+        requests={"cpu": resources.cpu_request, "memory": resources.memory_request, DISK: DISK_REQUEST},
+        limits={"cpu": resources.cpu_limit, "memory": resources.memory_limit, DISK: DISK_LIMIT},
     )

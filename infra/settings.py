@@ -47,7 +47,8 @@ class Images:
     digests: Annotated[str, Key("imageDigests")]
     """``required`` refuses an image that this stack runs and that is named by a tag alone."""
     pull_policy: Annotated[str, Key("imagePullPolicy")]
-    """IfNotPresent is right for tags that are never moved; nothing here accepts ``latest``."""
+    """Always: who starts on a node where the image is already must be allowed to have it as well. IfNotPresent is right
+    where pods must start without the registry; tags are never moved, and nothing here accepts ``latest``."""
     cluster_operator: Annotated[str, Key("clusterOperatorImage")]
     """Empty: the image that the manifest names."""
     topology_operator: Annotated[str, Key("topologyOperatorImage")]

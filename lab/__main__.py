@@ -31,6 +31,11 @@ def parser() -> argparse.ArgumentParser:
     preview = subparsers.add_parser("preview", help="print what an update of the stack would make, without a cluster")
     preview.add_argument("--stack", default="dev", help="one that has a Pulumi.<stack>.yaml (default: dev)")
     preview.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as of up")
+    render = subparsers.add_parser("render", help="write a stack's Kubernetes objects as YAML, without a cluster")
+    render.add_argument("--stack", default="dev", help="as of preview")
+    render.add_argument("--out", required=True, type=Path, metavar="DIR", help="new, empty, or rendered into before")
+    render.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as of up")
+    render.add_argument("--stack-file", type=Path, metavar="FILE", help="instead of Pulumi.<stack>.yaml")
     subparsers.add_parser("tools", help="only build the programs, and list them")
     subparsers.add_parser("images", help="only build the programs and container images, and list the images")
     bill = subparsers.add_parser("sbom", help="write what the app's image is made of, as CycloneDX")
@@ -94,6 +99,17 @@ def _run(arguments: argparse.Namespace) -> int:
             from lab.preview import preview
 
             return preview(checkout, arguments.stack, dict(pair(text) for text in arguments.set))
+        case "render":
+            from lab.render.command import Options as RenderOptions
+            from lab.render.command import render
+
+            render_options = RenderOptions(
+                stack=arguments.stack,
+                out=arguments.out,
+                settings=dict(pair(text) for text in arguments.set),
+                stack_file=arguments.stack_file,
+            )
+            render(checkout, render_options)
         case "tools":
             from lab.lifecycle import build_tools
 

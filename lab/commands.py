@@ -22,6 +22,11 @@ _over = threading.Event()
 class CommandError(LabError):
     """A program ended with another code than 0, or took too long."""
 
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(message)
+        self.output = output
+        """All that it had printed on stdout."""
+
 
 def run(
     command: Sequence[str | Path],
@@ -63,7 +68,7 @@ def run(
         with _lock:
             _running.discard(child)
     if child.returncode != 0:
-        raise CommandError(_failure(words, child.returncode, err + out))
+        raise CommandError(_failure(words, child.returncode, err + out), out.decode(errors="replace"))
     return out.decode(errors="replace")
 
 

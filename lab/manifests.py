@@ -1,11 +1,13 @@
 """The operators' manifests, from the sources of their own modules: equal to the released files, without a download."""
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.cache import Cache, content_hash
 from lab.commands import run
+from lab.tools import required_version
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,15 @@ class Manifests:
     def rendered(self, operator: str) -> Path:
         """The file with an operator's objects."""
         folder, source = self.tools_folder / "operators", SOURCES[operator]
-        key = content_hash(folder / "go.mod", folder / "go.sum", source.path)
+        version = required_version((folder / "go.mod").read_text(), source.module).removeprefix("v")
+        key = content_hash(folder / "go.mod", folder / "go.sum", source.path, "image versions")
 
         def build(directory: Path) -> None:
             found, manifest = _module_directory(folder, source.module) / source.path, directory / "manifest.yml"
             if found.is_dir():
-                manifest.write_text(run([self.kubectl, "kustomize", found]))
+                text = run([self.kubectl, "kustomize", found])
+                # In a release the image has its version; in the sources it has none yet.
+                manifest.write_text(re.sub(r"(?m)^( *image: \S+):latest$", rf"\1:{version}", text))
             else:
                 shutil.copyfile(found, manifest)
 

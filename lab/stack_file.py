@@ -38,6 +38,8 @@ _PLAIN_VALUES = {
     "kubernetesApiCidrs": f"{NODES['dev'][0].address}/32",
     # No load balancer here: the host reaches Services by their own addresses.
     "apiServiceType": "ClusterIP",
+    # There is no registry to ask: each node has the images.
+    "imagePullPolicy": "IfNotPresent",
     # Debian's (lab/debian.py).
     "prometheusVersion": "2.53.3",
     # The lab has its own nodes and volumes, and nobody's account.

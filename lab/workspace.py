@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -23,6 +23,11 @@ LANGUAGE_HOST = "pulumi-language-python"
 _STOP_SECONDS = 60
 
 
+def random_secret(key: str) -> str:
+    """A secret that nobody needs to know."""
+    return secrets.token_hex(16)
+
+
 @dataclass(frozen=True)
 class Workspace:
     """One stack of the checkout, with its state and configuration in the checkout's scratch directory."""
@@ -30,6 +35,10 @@ class Workspace:
     checkout: Checkout
     stack: str
     programs: Mapping[str, Path]
+    source: Path | None = None
+    """The stack's own file, if that is not the checkout's."""
+    secret: Callable[[str], str] = random_secret
+    """What a secret of the stack is set to, by its full key."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -73,14 +82,26 @@ class Workspace:
 
     def configure(self, values: Mapping[str, str]) -> None:
         """Write the merged stack file: the stack's own with ``values`` and made-up secrets laid over it."""
-        own = yaml.safe_load((self.checkout.root / f"Pulumi.{self.stack}.yaml").read_text()) or {}
+        source = self.source or self.checkout.root / f"Pulumi.{self.stack}.yaml"
+        own = yaml.safe_load(source.read_text()) or {}
         content = merged(own, values, self._encrypted())
         self.stack_file.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
-    def pulumi(self, *arguments: str, cwd: Path | None = None, stdin: str | None = None) -> str:
-        """Run a Pulumi command on this stack; returns what it printed. Raises ``LabError``."""
+    def pulumi(
+        self,
+        *arguments: str,
+        cwd: Path | None = None,
+        stdin: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> str:
+        """Run a Pulumi command on this stack; returns what it printed. Raises ``CommandError``."""
         command = ["pulumi", *arguments, "--non-interactive", "--stack", self.stack]
-        return run(command, cwd=cwd or self.checkout.root, stdin=stdin, environment=self.environment)
+        return run(
+            command,
+            cwd=cwd or self.checkout.root,
+            stdin=stdin,
+            environment={**self.environment, **(environment or {})},
+        )
 
     def on_terminal(self, command: str, *options: str, environment: Mapping[str, str] | None = None) -> int:
         """Run `pulumi up` or `preview` with its output on this terminal; returns its exit code.
@@ -119,7 +140,7 @@ class Workspace:
             (project / "Pulumi.yaml").write_text(yaml.safe_dump({"name": name, "runtime": "python"}))
             self.pulumi("stack", "init", cwd=project)
         for key in missing_secrets(yaml.safe_load(file.read_text())):
-            self.pulumi("config", "set", "--secret", key, cwd=project, stdin=secrets.token_hex(16))
+            self.pulumi("config", "set", "--secret", key, cwd=project, stdin=self.secret(key))
         content: dict[str, Any] = yaml.safe_load(file.read_text())
         return content
 

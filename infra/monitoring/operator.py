@@ -10,6 +10,8 @@ from infra.settings import Images
 
 NAME = "prometheus-operator"
 """Of its Deployment, in the manifest."""
+PORT = 8080
+"""Which the manifest calls ``http``."""
 
 DEFINITIONS = frozenset(
     f"{plural}.monitoring.coreos.com"
@@ -31,6 +33,7 @@ def operator_args(monitoring: Monitoring, images: Images, namespace: str) -> Ope
         image=images.prometheus_operator,
         pull_policy=images.pull_policy,
         env={},
+        metrics_port=PORT,
         # It has none, and so nothing is to be left out for want of a certificate.
         webhooks=True,
     )

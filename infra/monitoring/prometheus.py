@@ -9,6 +9,7 @@ from pulumi_kubernetes.core.v1 import Service, ServiceAccount, ServicePortArgs, 
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs, Role, RoleBinding, RoleRefArgs, SubjectArgs
 
+from infra import exceptions
 from infra.labels import labels, selector
 from infra.monitoring.objects import RELEASE, MonitoringObject
 from infra.monitoring.targets import INTERVAL_SECONDS, PROMETHEUS
@@ -59,7 +60,13 @@ class Prometheus(pulumi.ComponentResource):
         spec = ServiceSpecArgs(
             selector=selector(name, PROMETHEUS), ports=[ServicePortArgs(name="web", port=PORT, target_port="web")]
         )
-        Service(name, metadata=metadata, spec=spec, opts=pulumi.ResourceOptions(parent=self, depends_on=[server]))
+        visible = ObjectMetaArgs(
+            name=name,
+            namespace=args.namespace,
+            labels=labels(name, PROMETHEUS),
+            annotations=exceptions.annotations("Service", name, args.namespace) or None,
+        )
+        Service(name, metadata=visible, spec=spec, opts=pulumi.ResourceOptions(parent=self, depends_on=[server]))
         self.register_outputs({})
 
     def _may_look_at(self, name: str, watched: str, namespace: str) -> RoleBinding:

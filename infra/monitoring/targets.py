@@ -10,10 +10,11 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from app import topology
 from infra import authz as auth
-from infra import character, namespaces, postgres, redis, rewards, scan
+from infra import character, exceptions, namespaces, postgres, redis, rewards, scan
 from infra.app_service import METRICS, Port
 from infra.labels import labels, selector
 from infra.monitoring.objects import RELEASE, MonitoringObject
+from infra.operators import CLUSTER_OPERATOR_PORT, TOPOLOGY_OPERATOR_PORT
 from infra.rabbitmq import METRICS_PORT_NAME
 
 INTERVAL_SECONDS = 15
@@ -29,6 +30,7 @@ QUEUE_FAMILIES = ("queue_coarse_metrics", "queue_consumer_count")
 
 PROMETHEUS = "prometheus"
 OPERATOR = "prometheus-operator"
+PROMETHEUS_OPERATOR_PORT = 8080
 
 JOB_LABEL = "app.kubernetes.io/component"
 """The label of a Service whose value becomes the label ``job`` of what is measured."""
@@ -65,9 +67,6 @@ APPS = (
     *(of_app(namespaces.CHARACTER, character.APPLICATION, saver) for saver in character.SAVERS),
     of_app(namespaces.AUTH, auth.APPLICATION, auth.SERVICE),
 )
-CLUSTER_OPERATOR_PORT = 9782
-TOPOLOGY_OPERATOR_PORT = 8080
-PROMETHEUS_OPERATOR_PORT = 8080
 OPERATORS = (
     of_operator("rabbitmq-cluster-operator", CLUSTER_OPERATOR_PORT),
     of_operator("messaging-topology-operator", TOPOLOGY_OPERATOR_PORT),
@@ -106,10 +105,14 @@ class Targets(pulumi.ComponentResource):
         super().__init__("eco2:monitoring:Targets", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         for row in args.rows:
+            service = f"{row.name}-metrics"
             metadata = ObjectMetaArgs(
-                name=f"{row.name}-metrics", namespace=row.namespace, labels=labels(row.name, row.name)
+                name=service,
+                namespace=row.namespace,
+                labels=labels(row.name, row.name),
+                annotations=exceptions.annotations("Service", service, row.namespace) or None,
             )
-            Service(f"{row.name}-metrics", metadata=metadata, spec=service_spec(row), opts=child)
+            Service(service, metadata=metadata, spec=service_spec(row), opts=child)
             self._monitor(row.name, row.namespace, selector(row.name, row.name), [endpoint(METRICS.name)])
         # The operator labels the brokers' Service like its pods.
         self._monitor(BROKER, namespaces.RABBITMQ, selector(args.broker, "rabbitmq"), broker_endpoints())

@@ -15,6 +15,7 @@ SUPPORT = {
     "certificates.py",
     "changes.py",
     "characters.py",
+    "checkers.py",
     "clients.py",
     "environment.py",
     "faults.py",
@@ -27,6 +28,7 @@ SUPPORT = {
     "reachability.py",
     "result.py",
     "rewards.py",
+    "schemas.py",
     "wire.py",
     "__main__.py",
 }

@@ -134,6 +134,8 @@ def test_definitions_come_before_what_they_define(built: Recording) -> None:
 def test_an_exporter_reads_the_password_of_its_store_and_never_makes_it_unready(store: str, built: Recording) -> None:
     _, exporter = built.one("StatefulSet", store).spec["template"]["spec"]["containers"]
     assert exporter["name"] == "metrics"
-    assert "readinessProbe" not in exporter, "a store that nobody measures still answers"
+    dead_after = exporter["livenessProbe"]["periodSeconds"] * exporter["livenessProbe"].get("failureThreshold", 3)
+    unready_after = exporter["readinessProbe"]["periodSeconds"] * exporter["readinessProbe"]["failureThreshold"]
+    assert unready_after > 2 * dead_after, "a store that nobody measures still answers"
     (secret,) = (entry["valueFrom"]["secretKeyRef"] for entry in exporter["env"] if "valueFrom" in entry)
     assert secret["name"] in {made.metadata["name"] for made in built.of_kind("Secret")}

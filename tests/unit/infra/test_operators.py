@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.unit.conftest import Recording
 
 WEBHOOK_KINDS = ("ValidatingWebhookConfiguration", "Certificate", "Issuer")
@@ -55,5 +57,17 @@ def test_an_image_is_the_manifests_own_unless_the_stack_names_one(dev: Recording
     assert container(variant, "rabbitmq-cluster-operator")["image"] == "registry.example/cluster-operator:x"
 
 
+@pytest.mark.parametrize(
+    "operator", ["rabbitmq-cluster-operator", "messaging-topology-operator", "prometheus-operator"]
+)
+def test_an_operator_runs_as_nobody_of_the_node_and_is_judged_by_its_metrics(operator: str, dev: Recording) -> None:
+    pod = dev.one("Deployment", operator).spec["template"]["spec"]
+    (own,) = pod["containers"]
+    assert pod["securityContext"]["runAsUser"] > 10_000
+    assert own["readinessProbe"]["httpGet"]["path"] == "/metrics"
+    assert own["livenessProbe"]["tcpSocket"]["port"] == own["readinessProbe"]["httpGet"]["port"]
+    assert own["resources"]["limits"].keys() == {"cpu", "memory", "ephemeral-storage"}
+
+
 def test_the_pull_policy_is_the_stacks(dev: Recording) -> None:
-    assert container(dev, "messaging-topology-operator")["imagePullPolicy"] == "IfNotPresent"
+    assert container(dev, "messaging-topology-operator")["imagePullPolicy"] == "Always"

@@ -95,8 +95,16 @@ def test_no_container_asks_for_more_than_its_limit(built: Recording) -> None:
     operators, exporters = 3, 2
     assert len(sized) == len(OURS) + operators + exporters + len(made_by_operators), "each has requests and limits"
     for name, resources in sized:
-        for kind in ("cpu", "memory"):
+        for kind in ("cpu", "memory", "ephemeral-storage"):
             assert amount(resources["requests"][kind]) <= amount(resources["limits"][kind]), f"{name}: {kind}"
+
+
+def test_the_apps_pods_may_fill_their_tmp_without_being_evicted(built: Recording) -> None:
+    for name, pod in pods(built):
+        for volume in pod.get("volumes", []):
+            if limit := volume.get("emptyDir", {}).get("sizeLimit"):
+                allowed = sum(amount(one["resources"]["limits"]["ephemeral-storage"]) for one in pod["containers"])
+                assert amount(limit) < allowed, name
 
 
 DEV_NODE = 2.0
