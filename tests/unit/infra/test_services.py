@@ -6,7 +6,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from app import settings, topology
-from tests.unit.conftest import UNSET, Made, Recording, run_stack
+from tests.unit.conftest import Made, Recording, run_stack
 
 BROKER = {"RABBITMQ_HOST", "RABBITMQ_PORT", "RABBITMQ_VHOST", "RABBITMQ_USERNAME", "RABBITMQ_PASSWORD", "LOG_LEVEL"}
 REDIS = {"REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD"}
