@@ -33,7 +33,6 @@ def _operators(rule: str, reason: str) -> tuple[Exempt, ...]:
 
 EXEMPT: tuple[Exempt, ...] = (
     *_operators("forbid-service-account-tokens", "An operator works by the Kubernetes API."),
-    *_operators("require-probes", "Its released manifest has none, and it is changed for Pod Security alone."),
     Exempt(
         rule="require-read-only-root",
         kind="RabbitmqCluster",

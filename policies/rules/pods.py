@@ -217,7 +217,7 @@ def forbid_latest_images(pods: Pods, settings: Settings) -> Iterator[Violation]:
 def require_image_digests(pods: Pods, settings: Settings) -> Iterator[Violation]:
     for path, image in images(pods):
         is_pinned = re.search(r"@sha256:[0-9a-f]{64}$", str(image)) is not None
-        if settings["required"] and not is_pinned and image not in settings["by_tag"]:
+        if settings["required"] and not is_pinned:
             yield Violation(pods.owner, path, image, "a digest, @sha256:…")
 
 
@@ -332,12 +332,11 @@ RULES = (
         "An image is named by its digest: nobody can put another one under it.",
         DIGEST,
         required=Setting(True, "whether a digest is needed"),
-        by_tag=Setting([], "images that may still be named by their tag"),
     ),
     StackRule(
         name="limit-images-by-tag",
-        description="Images that are still named by their tag become fewer.",
-        remedy=f"{DIGEST}, and take it out of by_tag in policies/<stack>.json",
+        description="Images are named by their digests where nobody demands it as well.",
+        remedy=DIGEST,
         level=Level.ADVISORY,
         settings={"warned_of": Setting(True, "whether to warn of them")},
         check=limit_images_by_tag,
@@ -358,7 +357,7 @@ RULES = (
                 "quay.io/prometheus-operator/*",
                 "quay.io/prometheuscommunity/postgres-exporter",
                 "*.dkr.ecr.*.amazonaws.com/eco2-app",
-                "registry.example/eco2-app",
+                "registry.example/*",
             ],
             "repositories with their registry, as patterns; registry.example stands for a preview's image",
         ),
