@@ -1,13 +1,11 @@
 """The operators' manifests, from the sources of their own modules: equal to the released files, without a download."""
 
-import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.cache import Cache, content_hash
 from lab.commands import run
-from lab.tools import required_version
 
 
 @dataclass(frozen=True)
@@ -37,21 +35,26 @@ class Manifests:
     def rendered(self, operator: str) -> Path:
         """The file with an operator's objects."""
         folder, source = self.tools_folder / "operators", SOURCES[operator]
-        version = required_version((folder / "go.mod").read_text(), source.module).removeprefix("v")
-        key = content_hash(folder / "go.mod", folder / "go.sum", source.path, "image versions")
+        key = content_hash(folder / "go.mod", folder / "go.sum", Path(__file__), source.path)
 
         def build(directory: Path) -> None:
-            found, manifest = _module_directory(folder, source.module) / source.path, directory / "manifest.yml"
+            module, version = _module(folder, source.module)
+            found, manifest = module / source.path, directory / "manifest.yml"
             if found.is_dir():
-                text = run([self.kubectl, "kustomize", found])
-                # In a release the image has its version; in the sources it has none yet.
-                manifest.write_text(re.sub(r"(?m)^( *image: \S+):latest$", rf"\1:{version}", text))
+                manifest.write_text(released(run([self.kubectl, "kustomize", found]), version))
             else:
                 shutil.copyfile(found, manifest)
 
         return self.cache.ensure("manifests", f"{operator}-{key[:24]}", build) / "manifest.yml"
 
 
-def _module_directory(folder: Path, module: str) -> Path:
+def released(kustomized: str, version: str) -> str:
+    """A kustomization names the latest image; its release (``v2.16.0``) puts the release's own tag there."""
+    return kustomized.replace(":latest", f":{version.removeprefix('v')}")
+
+
+def _module(folder: Path, module: str) -> tuple[Path, str]:
+    """Where a module's sources are, and its version."""
     run(["go", "mod", "download", module], cwd=folder)
-    return Path(run(["go", "list", "-m", "-f", "{{.Dir}}", module], cwd=folder).strip())
+    directory, version = run(["go", "list", "-m", "-f", "{{.Dir}} {{.Version}}", module], cwd=folder).split()
+    return Path(directory), version

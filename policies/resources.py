@@ -61,6 +61,10 @@ class Properties(Mapping[str, Any]):
     def secrets(self) -> frozenset[str]:
         return self._decoded[1]
 
+    def copy(self) -> dict[str, Any]:
+        """pulumi-policy makes one of a rule's settings, which come the same way."""
+        return dict(self)
+
     def __getitem__(self, key: str) -> Any:
         return self._decoded[0][key]
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pulumi_policy.policy as sdk
 import pytest
 from google.protobuf.struct_pb2 import Struct
-from pulumi_policy import proxy
+from pulumi.runtime.proto import analyzer_pb2
+from pulumi_policy import EnforcementLevel, proxy
 
 from policies import decoding
 from policies.exceptions import EXEMPT
@@ -97,6 +99,21 @@ def test_properties_are_decoded_once_with_secrets_and_unknown_values(monkeypatch
 def test_what_nobody_looks_at_is_never_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding.json_format, "MessageToDict", None)
     decoding.Messages().MessageToDict(Struct())
+
+
+def test_a_pack_takes_its_settings_and_answers_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("json_format", "deserialize_properties", "unknown_checking_proxy"):
+        monkeypatch.setattr(sdk, name, getattr(sdk, name))
+    decoding.install()
+    analyzer = sdk._PolicyAnalyzerServicer("eco2", "1.0.0", [policy(rule())], EnforcementLevel.ADVISORY)
+    configured = analyzer_pb2.ConfigureAnalyzerRequest()
+    configured.policyConfig["require-quorum"].properties.update({"wanted": "classic"})
+    analyzer.Configure(configured, None)
+    request = analyzer_pb2.AnalyzeRequest(type=QUEUE.type, urn=QUEUE.urn, name=QUEUE.name)
+    request.properties.update({"metadata": {"name": "q"}, "spec": {"type": "stream"}})
+    assert "spec.type is stream, wanted classic" in analyzer.Analyze(request, None).diagnostics[0].message
+    assert not analyzer.Remediate(request, None).remediations
+    assert analyzer.GetAnalyzerInfo(None, None).policies[0].name == "require-quorum"
 
 
 def test_names_are_different_and_begin_with_a_verb() -> None:
