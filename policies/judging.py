@@ -37,7 +37,7 @@ def judge(rule: ResourceRule | StackRule, subject: Resource | Stack, given: Sett
 def _violations(rule: Rule, subject: Resource | Stack, settings: Settings) -> Iterator[Violation]:
     match rule, subject:
         case ResourceRule(), Resource():
-            if subject.kind in rule.kinds:
+            if rule.is_for(subject.kind):
                 yield from rule.check(subject, settings)
         case StackRule(), Stack():
             yield from rule.check(subject, settings)

@@ -1,7 +1,7 @@
 """All rules of the pack, in the order in which people read them."""
 
 from policies.rule import ResourceRule, StackRule
-from policies.rules import broker, cluster, guard_rails, network, pods, secrets, topology, users
+from policies.rules import aws, broker, cluster, guard_rails, network, pods, secrets, topology, users
 
 RULES: tuple[ResourceRule | StackRule, ...] = (
     *broker.RULES,
@@ -11,5 +11,6 @@ RULES: tuple[ResourceRule | StackRule, ...] = (
     *pods.RULES,
     *network.RULES,
     *secrets.RULES,
+    *aws.RULES,
     *guard_rails.RULES,
 )

@@ -158,6 +158,12 @@ def sequence(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else []
 
 
+def items(resource: Resource, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The parts of a list of mappings, each with its own path."""
+    for index, item in enumerate(sequence(resource.get(path))):
+        yield f"{path}[{index}]", mapping(item)
+
+
 def has_unknown(value: Any) -> bool:
     """Whether the value, or some part of it, is unknown."""
     if isinstance(value, Mapping):

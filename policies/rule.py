@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Any
 
 from policies.resources import Resource, Stack
@@ -77,7 +78,11 @@ class ResourceRule(Rule):
     """Looks at one resource of ``kinds`` at a time, at its registration."""
 
     kinds: tuple[str, ...]
+    """Patterns, like ``aws:iam:*``."""
     check: Callable[[Resource, Settings], Iterator[Violation]]
+
+    def is_for(self, kind: str) -> bool:
+        return any(fnmatchcase(kind, pattern) for pattern in self.kinds)
 
 
 @dataclass(frozen=True, kw_only=True)

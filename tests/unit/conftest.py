@@ -209,6 +209,12 @@ UNSET = {
     "prometheusOperatorManifestSha256": hashlib.sha256(PROMETHEUS_OPERATOR.read_bytes()).hexdigest(),
 }
 """What every user has to set; the manifests are short ones of the same shape as the operators' own."""
+STORES = {
+    "elasticacheNodeType": "cache.m7g.large",
+    "rdsInstanceClass": "db.m7g.large",
+    "awsVpcId": "vpc-0000000e",
+}
+"""Settings by which AWS has the stores, and not the cluster."""
 
 IMAGES = {
     f"{name}Image": f"registry.example/{name.lower()}:1@sha256:{'0' * 64}"

@@ -6,16 +6,11 @@ import sys
 import pytest
 
 from infra.checks import SettingsError
-from tests.unit.conftest import ROOT, Made, Recording, run_stack
+from tests.unit.conftest import ROOT, STORES, Made, Recording, run_stack
 
 CLUSTER = "eco2-prod"
 SUBNETS = ["subnet-0000000a", "subnet-0000000b", "subnet-0000000c"]
 NODES_AND_PODS = "sg-0000000d"
-STORES = {
-    "elasticacheNodeType": "cache.m7g.large",
-    "rdsInstanceClass": "db.m7g.large",
-    "awsVpcId": "vpc-0000000e",
-}
 
 
 @pytest.fixture

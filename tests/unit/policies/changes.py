@@ -1,7 +1,10 @@
 """Changes to our own stacks: those that the pack must stop, each with the rule that does, and harmless ones."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+from tests.unit.conftest import STORES
 
 DROPPED, UNPROTECTED, IN_PLAIN = "dropped", "unprotected", "in plain"
 """Changes to a whole resource: it is no longer declared, or protected, or its secrets are no longer encrypted."""
@@ -10,6 +13,12 @@ TEMPLATE = "spec.template.spec"
 FIRST = f"{TEMPLATE}.containers.0"
 DEFINITION = "spec.definition"
 OVERRIDE = "spec.override.statefulSet.spec.template.spec"
+DISK = "blockDeviceMappings.0.ebs"
+INTERFACE = "networkInterfaces.0"
+METADATA = "metadataOptions"
+TEMPLATES = "aws:ec2:LaunchTemplate"
+CACHE = "aws:elasticache:ReplicationGroup"
+DATABASE = "aws:rds:Instance"
 WORLD = [{"ipBlock": {"cidr": "0.0.0.0/0"}}]
 
 
@@ -29,6 +38,8 @@ class Change:
     says: str = ""
     about: str = ""
     stack: str = "prod"
+    overlay: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the stack that the change is made to."""
 
 
 def queue(name: str, path: str, value: Any, rule: str, title: str, says: str = "") -> Change:
@@ -52,6 +63,11 @@ def broker(path: str, value: Any, rule: str, title: str, stack: str = "prod") ->
 
 def pod(path: str, value: Any, rule: str, title: str, name: str = "scan-api", says: str = "") -> Change:
     return Change(name=title, kind="Deployment", object=name, path=path, value=value, rule=rule, says=says)
+
+
+def cloud(kind: str, name: str, path: str, value: Any, rule: str, title: str, says: str = "") -> Change:
+    """To a resource of AWS in production, which has its stores there as well."""
+    return Change(name=title, kind=kind, object=name, path=path, value=value, rule=rule, says=says, overlay=STORES)
 
 
 STOPPED = (
@@ -286,6 +302,103 @@ STOPPED = (
         rule="keep-secrets-encrypted",
         says="data.apiKey",
     ),
+    # AWS.
+    cloud(TEMPLATES, "data", f"{DISK}.encrypted", "false", "require-encrypted-storage", "a disk in plain"),
+    cloud(TEMPLATES, "data", f"{DISK}.volumeType", "gp2", "require-encrypted-storage", "an old kind of disk"),
+    cloud(CACHE, "redis", "atRestEncryptionEnabled", False, "require-encrypted-storage", "a cache in plain"),
+    cloud(DATABASE, "postgres", "storageEncrypted", ..., "require-encrypted-storage", "a database in plain"),
+    cloud(
+        "aws:ecr:Repository",
+        "app",
+        "encryptionConfigurations",
+        ...,
+        "require-encrypted-storage",
+        "images without a key of KMS",
+    ),
+    cloud(CACHE, "redis", "transitEncryptionEnabled", False, "require-encrypted-connections", "a cache without TLS"),
+    cloud(CACHE, "redis", "transitEncryptionMode", "preferred", "require-encrypted-connections", "TLS for who likes"),
+    cloud(
+        "aws:rds:ParameterGroup",
+        "postgres",
+        "parameters.0.value",
+        "0",
+        "require-encrypted-connections",
+        "a database without TLS",
+    ),
+    cloud(TEMPLATES, "data", f"{METADATA}.httpTokens", "optional", "require-instance-tokens", "IMDSv1"),
+    cloud(
+        TEMPLATES,
+        "data",
+        f"{METADATA}.httpPutResponseHopLimit",
+        2,
+        "require-instance-tokens",
+        "a node's role for its pods",
+    ),
+    cloud(
+        "aws:iam:Role",
+        "data-node",
+        "assumeRolePolicy.Statement.0.Principal",
+        {"AWS": "*"},
+        "forbid-wildcard-rights",
+        "a role for everybody",
+    ),
+    cloud(
+        "aws:iam:Role",
+        "ebs-csi",
+        "inlinePolicies",
+        [{"name": "more", "policy": '{"Statement": {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}}'}],
+        "forbid-wildcard-rights",
+        "a role with every right to EC2",
+        "inlinePolicies[0].policy.Statement.Action",
+    ),
+    cloud(
+        "aws:iam:RolePolicyAttachment",
+        "ebs-csi-volumes",
+        "policyArn",
+        "arn:aws:iam::aws:policy/AdministratorAccess",
+        "limit-managed-policies",
+        "an administrator of the account",
+    ),
+    cloud("aws:eks:Addon", "ebs-csi", "tags.part-of", ..., "require-tags", "something of nobody's"),
+    cloud(TEMPLATES, "data", "tagSpecifications.0.tags", {}, "require-tags", "nodes of nobody's", "tagSpecifications"),
+    cloud(TEMPLATES, "data", f"{INTERFACE}.associatePublicIpAddress", "true", "forbid-public-access", "a public node"),
+    cloud(DATABASE, "postgres", "publiclyAccessible", True, "forbid-public-access", "a public database"),
+    cloud(
+        "aws:ec2:SecurityGroup",
+        "redis",
+        "ingress.0.cidrBlocks",
+        ["0.0.0.0/0"],
+        "forbid-open-ingress",
+        "a cache that the internet reaches",
+    ),
+    cloud("aws:eks:NodeGroup", "data", "taints", [], "require-tainted-nodes", "nodes that take anybody's pods"),
+    cloud(
+        "aws:eks:NodeGroup",
+        "data",
+        "labels",
+        {},
+        "require-tainted-nodes",
+        "nodes that brokers do not find",
+        "labels.domain",
+    ),
+    cloud(
+        "aws:eks:NodeGroup",
+        "data",
+        "subnetIds",
+        ["subnet-0000000a", "subnet-0000000b"],
+        "spread-data-nodes",
+        "two zones, of which one has the majority",
+    ),
+    cloud("aws:eks:NodeGroup", "data", "scalingConfig.minSize", 2, "spread-data-nodes", "a zone without a node"),
+    cloud("aws:ecr:Repository", "app", "imageTagMutability", "MUTABLE", "require-immutable-tags", "tags that change"),
+    cloud(
+        "aws:ecr:Repository",
+        "app",
+        "imageScanningConfiguration.scanOnPush",
+        False,
+        "require-image-scans",
+        "images that nobody looks into",
+    ),
     # What it costs, and what it deletes.
     pod(
         "spec.replicas",
@@ -318,4 +431,10 @@ HARMLESS = (
     pod(f"{TEMPLATE}.terminationGracePeriodSeconds", 120, "", "more time to end", "reward-worker"),
     broker("spec.persistence.storage", "100Gi", "", "larger volumes"),
     broker("spec.resources.limits.cpu", "2", "", "faster brokers in dev", "dev"),
+    cloud("aws:eks:NodeGroup", "data", "scalingConfig.minSize", 4, "", "another data node"),
+    cloud(TEMPLATES, "data", "instanceType", "m7i.xlarge", "", "larger data nodes"),
+    cloud(DATABASE, "postgres", "backupRetentionPeriod", 30, "", "backups for longer"),
+    cloud(
+        "aws:ec2:SecurityGroup", "redis", "ingress.0.cidrBlocks", ["10.1.0.0/16"], "", "a private network that connects"
+    ),
 )

@@ -29,6 +29,12 @@ TOKENS = {
 """Group and version by kind, of what is not in the core group."""
 
 
+def aws(kind: str, properties: Mapping[str, Any]) -> Resource:
+    """A resource of AWS of a kind like ``aws:ec2:LaunchTemplate``, with the type token that Pulumi has for it."""
+    package, module, name = kind.split(":")
+    return made(f"{package}:{module}/{name[0].lower()}{name[1:]}:{name}", "it", properties)
+
+
 def made(
     type_token: str,
     name: str,
@@ -83,12 +89,12 @@ def reports(one: ResourceRule | StackRule, stack: Stack, settings: Mapping[str, 
 
 
 @functools.cache
-def recorded(stack: str) -> Stack:
-    """A stack of ours, with the checkout's own file."""
+def recorded(stack: str, **overlay: str) -> Stack:
+    """A stack of ours with the checkout's own file, and settings laid over it."""
     return Stack(
         tuple(
             made(one.type, one.name, one.inputs, one.secrets, protected=one.protected, urn=one.urn)
-            for one in run_stack(stack).made
+            for one in run_stack(stack, **overlay).made
         )
     )
 

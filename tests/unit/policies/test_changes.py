@@ -15,7 +15,7 @@ from tests.unit.policies.conftest import changed, made, recorded, reports, rule
 
 def after(change: Change) -> Stack:
     """The stack with the change; all resources of the kind and the name are changed, as a program would do it."""
-    whole = recorded(change.stack).resources
+    whole = recorded(change.stack, **change.overlay).resources
     touched = [one for one in whole if (one.kind, one.object_name) == (change.kind, change.object)]
     assert touched, f"there is no {change.kind} {change.object}"
     new = {one.urn: with_change(one, change) for one in touched}
@@ -37,8 +37,8 @@ def with_change(one: Resource, change: Change) -> Resource | None:
 
 
 @functools.cache
-def before(stack: str, name: str) -> frozenset[str]:
-    return frozenset(report.message for report in against(recorded(stack), stack, name))
+def before(stack: str, name: str, **overlay: str) -> frozenset[str]:
+    return frozenset(report.message for report in against(recorded(stack, **overlay), stack, name))
 
 
 def against(whole: Stack, stack: str, name: str) -> list[Report]:
@@ -52,7 +52,8 @@ def level(name: str, stack: str) -> str:
 @pytest.mark.parametrize("change", STOPPED, ids=lambda change: change.name)
 def test_a_change_that_breaks_something_is_stopped_with_its_resource_and_property(change: Change) -> None:
     whole = after(change)
-    new = {report.message for report in against(whole, change.stack, change.rule)} - before(change.stack, change.rule)
+    old = before(change.stack, change.rule, **change.overlay)
+    new = {report.message for report in against(whole, change.stack, change.rule)} - old
     assert new, f"{change.rule} lets it pass"
     titles = [one.title for one in whole.resources if (one.kind, one.object_name) == (change.kind, change.object)]
     is_whole = change.path in (DROPPED, UNPROTECTED, IN_PLAIN)

@@ -10,12 +10,13 @@ from policies.registry import RULES
 from policies.resources import UNKNOWN, Resource, Stack
 from policies.rule import ResourceRule
 from policies.stack_settings import LEVEL, chosen, stacks
+from tests.unit.conftest import STORES
 from tests.unit.policies.conftest import made, recorded, reports, stopped_by
 
 
-@pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_a_stack_of_ours_passes_every_mandatory_rule(stack: str) -> None:
-    against = stopped_by(recorded(stack), stack)
+@pytest.mark.parametrize(("stack", "overlay"), [("dev", {}), ("prod", {}), ("prod", STORES)])
+def test_a_stack_of_ours_passes_every_mandatory_rule(stack: str, overlay: dict[str, str]) -> None:
+    against = stopped_by(recorded(stack, **overlay), stack)
     assert not against, "\n".join(report.message for reports in against.values() for report in reports)
 
 
@@ -59,7 +60,7 @@ def replaced(one: Resource, properties: Any) -> Resource:
 
 def test_no_single_unknown_value_stops_a_change_or_fails_a_rule() -> None:
     seen = set()
-    for one in recorded("prod").resources:
+    for one in (*recorded("prod").resources, *recorded("prod", **STORES).resources):
         for path in paths(dict(one.properties)):
             shape = (one.kind, *(key if isinstance(key, str) else 0 for key in path))
             # An object's name is always known: the program gives it.
@@ -77,7 +78,7 @@ def test_no_single_unknown_value_stops_a_change_or_fails_a_rule() -> None:
 @pytest.mark.parametrize("depth", range(1, 10))
 def test_no_rule_fails_when_everything_below_some_depth_is_unknown(depth: int) -> None:
     unknown = Stack(
-        tuple(replaced(one, deep_unknown(dict(one.properties), depth)) for one in recorded("prod").resources)
+        tuple(replaced(one, deep_unknown(dict(one.properties), depth)) for one in recorded("prod", **STORES).resources)
     )
     for rule in RULES:
         failed = [report for report in reports(rule, unknown, {}) if "itself failed" in report.message]
