@@ -80,7 +80,9 @@ def errors(output: str) -> str:
         diagnostics = json.loads(output).get("diagnostics", [])
     except ValueError:
         return ""
-    return "\n".join(one["message"].strip() for one in diagnostics if one.get("severity") == "error")
+    return "\n".join(
+        one["message"].strip().removeprefix("error: ") for one in diagnostics if one.get("severity") == "error"
+    )
 
 
 def unknowns(value: Any, path: Path = ()) -> Iterator[Path]:

@@ -71,7 +71,7 @@ def test_placeholders_are_listed_by_name_and_gone_once_they_are_set(trees: dict[
 
 
 def test_a_name_that_only_aws_will_know_is_an_error_with_its_setting(tmp_path: Path) -> None:
-    done = render("prod", tmp_path / "out", "elasticacheNodeType=cache.m7g.large", "awsVpcId=vpc-1")
+    done = render("prod", tmp_path / "out", "elasticacheNodeType=cache.m7g.large")
     assert done.returncode != 0
     assert re.search(r"REDIS_HOST of Deployment scan/scan-api \(from redis, .* elasticacheNodeType", done.stderr)
     assert not (tmp_path / "out").exists()

@@ -43,7 +43,10 @@ def test_what_is_no_plan_is_refused_with_its_beginning() -> None:
 
 def test_a_failed_preview_says_why_in_its_diagnostics() -> None:
     output = {
-        "diagnostics": [{"severity": "warning", "message": "old"}, {"severity": "error", "message": "no image\n"}]
+        "diagnostics": [
+            {"severity": "warning", "message": "old"},
+            {"severity": "error", "message": "error: no image\n"},
+        ]
     }
     assert errors(json.dumps(output)) == "no image"
     assert errors("panic") == ""
