@@ -11,7 +11,7 @@ from lab.console import say
 from lab.errors import LabError
 from lab.layout import Checkout
 from lab.preview import NO_AMBIENT_CLUSTER, scratch, tools
-from lab.render import directory, plan, secrets
+from lab.render import applying, directory, plan, secrets
 from lab.render.objects import check_known, rendered
 from lab.render.plan import Resource
 from lab.render.waves import waves
@@ -73,14 +73,14 @@ def written(resources: Sequence[Resource], descriptions: Mapping[str, str]) -> d
     secrets.check_clean(resources)
     check_known(resources)
     hidden = [one for one in resources if one.is_secret]
-    files, namespaces = {}, {}
+    files, namespaces, planned_inputs = {}, {}, {}
     for urn, wave in waves(resources).items():
         one = next(found for found in resources if found.urn == urn)
         content = rendered(one, wave)
         name = directory.file_name(content, wave)
         if name in files:
             raise LabError(f"two objects would be written to {name}, one of them {one.title}")
-        files[name] = directory.as_yaml(content)
+        files[name], planned_inputs[name] = directory.as_yaml(content), one.inputs
         if one.kind == "Namespace":
             namespaces[one.name] = name
     keys = list(descriptions)
@@ -89,12 +89,13 @@ def written(resources: Sequence[Resource], descriptions: Mapping[str, str]) -> d
         **files,
         secrets.EXAMPLE: secrets.example(keys, descriptions),
         secrets.SCRIPT: secrets.script(hidden, keys, needed),
+        applying.SCRIPT: applying.script(planned_inputs),
     }
 
 
 def guide(stack: str, unset: Sequence[str]) -> str:
     """What to do with the directory, for people."""
-    lines = _GUIDE.format(stack=stack, script=secrets.SCRIPT, example=secrets.EXAMPLE)
+    lines = _GUIDE.format(stack=stack, script=secrets.SCRIPT, example=secrets.EXAMPLE, apply=applying.SCRIPT)
     if unset:
         lines += (
             '\nPlaceholders, which mean nothing, stand for these settings (render again with `SET="KEY=VALUE …"`):\n\n'
@@ -111,7 +112,7 @@ Written by `make render STACK={stack} OUT=…`: change the stack and render agai
 ```console
 $ cp {example} secrets.env && $EDITOR secrets.env     # keep it out of Git
 $ sh {script} secrets.env                             # the Secrets, of which none is rendered
-$ for wave in wave-*; do until kubectl apply --server-side --filename="$wave"; do sleep 5; done; done
+$ sh {apply}                            # wave by wave, each when the one before is ready
 ```
 
 Argo CD takes the directory with `directory.recurse` and `ServerSideApply=true`, after `{script}` has been run.
