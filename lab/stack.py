@@ -17,8 +17,14 @@ from lab.stack_file import lab_values
 from lab.workspace import Workspace
 
 API_OUTPUT = "api_url"
-_GOES_ON_AFTER_A_KILL = {"PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true"}
-"""A killed engine leaves objects that its state does not know of: the next update takes them over."""
+_UPDATE = {
+    # The state is saved at the end, also of an interrupted update, and not after each of 600 steps anew: most of an
+    # update's time would go there.
+    "PULUMI_EXPERIMENTAL": "true",
+    "PULUMI_SKIP_CHECKPOINTS": "true",
+    # A killed engine leaves objects that its state does not know of: the next update takes them over.
+    "PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true",
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,6 @@ class Stack:
             file.unlink()
 
     def _update(self) -> None:
-        code = self.workspace.on_terminal("up", "--yes", "--skip-preview", environment=_GOES_ON_AFTER_A_KILL)
+        code = self.workspace.on_terminal("up", "--yes", "--skip-preview", environment=_UPDATE)
         if code != 0:
             raise LabError(f"pulumi up of stack {self.name} failed with code {code}; the cluster is left as it is")

@@ -289,9 +289,9 @@ class Stack:
     project: Path = ROOT
 
     def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Saves the state at the end alone, as the lab does."""
         return self.shell(
-            "env",
-            f"PYTHONPATH={self.project}",
+            *("env", f"PYTHONPATH={self.project}", "PULUMI_EXPERIMENTAL=true", "PULUMI_SKIP_CHECKPOINTS=true"),
             "pulumi",
             *arguments,
             f"--stack={self.name}",
