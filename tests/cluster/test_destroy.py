@@ -1,4 +1,4 @@
-"""The stack goes, comes back by kubectl alone, and is Pulumi's again. Late: every Service gets a new address by it.
+"""The stack goes, and comes back by kubectl alone. Late: every Service gets a new address by it.
 
 Each test goes on from where the one before has left the cluster.
 """
@@ -20,7 +20,7 @@ START_SECONDS = 240
 
 @pytest.fixture(scope="module")
 def passwords(shell: Shell) -> dict[str, str]:
-    """The stack's own, so that Pulumi finds what it would have made."""
+    """The stack's own, by the variables of secrets.env."""
     found = {"REDIS_PASSWORD": ("redis", "redis", "password"), "MODEL_API_KEY": ("scan", "model", "apiKey")}
     found["POSTGRES_PASSWORD"] = ("postgres", "postgres", "password")
     return {variable: shell.secret(namespace, name)[key] for variable, (namespace, name, key) in found.items()}
@@ -67,8 +67,3 @@ def test_what_is_rendered_and_applied_by_hand_completes_a_photo(
     with httpx.Client(base_url=f"http://{shell.cluster_ip('scan', 'scan-api')}", timeout=30) as http:
         scans = Scans(http)
         assert scans.finish(scans.submit(photo), timeout_seconds=120)["status"] == "completed"
-
-
-def test_up_takes_over_what_is_there(shell: Shell) -> None:
-    subprocess.run([*LAB, "up", "--stack=dev"], cwd=ROOT, check=True)
-    wait_for("the API to be back", lambda: shell.ready_pods("scan", "scan-api"))
