@@ -6,7 +6,7 @@ STACK ?= dev
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: help up down preview render test unit sbom chaos bench lint lock proto browser promtool checkov preflight
+.PHONY: help up down preview render test unit plans sbom chaos bench lint lock proto browser promtool checkov preflight
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
@@ -23,12 +23,16 @@ preview: $(VENV)/installed ## What an update of the stack would make, without an
 render: $(VENV)/installed ## The stack's objects as YAML: make render STACK=dev OUT=dir [SET="KEY=VALUE ..."]
 	@$(RUN)/python -m lab render --stack $(STACK) --out '$(OUT)' $(addprefix --set=,$(SET))
 
-test: preflight lint browser promtool checkov ## Lint, types, unit tests, then the cluster tests in a lab of their own, dev and prod
-	@$(RUN)/pytest --durations=15
+test: preflight browser promtool checkov ## Lint, types, unit tests, plans, then the cluster tests in a lab of their own, dev and prod
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line lint unit plans
+	@$(RUN)/pytest --durations=25 tests/cluster
 	@$(RUN)/pytest --durations=15 --stack=prod tests/cluster
 
 unit: $(VENV)/installed promtool ## The unit tests alone: seconds, no lab
 	@$(RUN)/pytest tests/unit
+
+plans: $(VENV)/installed checkov
+	@$(RUN)/pytest tests/preview tests/render
 
 sbom: preflight $(VENV)/installed ## What the app's image is made of, as CycloneDX: make sbom [OUT=.lab/sbom/app.cdx.json]
 	@$(RUN)/python -m lab sbom --out '$(OUT)'
