@@ -31,7 +31,7 @@ test: preflight browser promtool checkov ## Lint, types, unit tests, plans, then
 unit: $(VENV)/installed promtool ## The unit tests alone: seconds, no lab
 	@$(RUN)/pytest tests/unit
 
-plans: $(VENV)/installed checkov
+plans: $(VENV)/installed checkov ## Previews and rendered objects of both stacks, and what the checkers say of them: no lab
 	@$(RUN)/pytest tests/preview tests/render
 
 sbom: preflight $(VENV)/installed ## What the app's image is made of, as CycloneDX: make sbom [OUT=.lab/sbom/app.cdx.json]

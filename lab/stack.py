@@ -18,8 +18,8 @@ from lab.workspace import Workspace
 
 API_OUTPUT = "api_url"
 _UPDATE = {
-    # The state is saved at the end, also of an interrupted update, and not after each of 600 steps anew: most of an
-    # update's time would go there.
+    # The state, near 3 MB, is saved at the end and not after each of 600 steps: dev's destroy took 220 s with, 120 s
+    # without. An interrupted update ends by saving it as well.
     "PULUMI_EXPERIMENTAL": "true",
     "PULUMI_SKIP_CHECKPOINTS": "true",
     # A killed engine leaves objects that its state does not know of: the next update takes them over.

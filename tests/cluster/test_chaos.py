@@ -11,7 +11,7 @@ pytestmark = pytest.mark.prod
 
 PER_SECOND = 5
 KILLED_IN_DEV = {"worker-pod-kill", "api-pod-kill", "redis-kill"}
-"""tests/cluster/test_killed_pods.py and test_outages.py kill these in the midst of work, in a stack that is as good."""
+"""In prod by `make chaos` alone: test_killed_pods.py and test_outages.py kill these in the midst of dev's work."""
 
 
 @pytest.mark.parametrize("name", [name for name in FAULTS if name not in KILLED_IN_DEV])
