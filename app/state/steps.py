@@ -2,12 +2,13 @@
 
 import json
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 
-from redis import Redis
+from redis import ConnectionError, Redis, TimeoutError
 
 from app.state import scripts
 from app.state.record import QUARANTINE, Step, photo_key, step_key, task_key, worker_key
@@ -23,6 +24,11 @@ SUSPICIOUS_LOSSES = 2
 Such steps start one by one, ``QUARANTINE_SECONDS`` apart, so that a killer hardly ever takes others along."""
 
 QUARANTINE_SECONDS = 0.5
+
+_OUTPUT_PATIENCE_SECONDS = 15
+_PAUSE_SECONDS = 0.5
+"""For so long, and so far apart, a step's output is offered to a Redis that does not answer: it may have cost a model
+call, which would be made again. Redis itself stands still for seconds when its disk does."""
 
 Change = Mapping[str, str | int]
 """Fields of a record and their new values; ``partial_result``, ``result``, ``reward`` and ``error`` are JSON texts."""
@@ -137,18 +143,26 @@ class StepStore:
     def finish(
         self, lease: Lease, output: Mapping[str, Any], changes: Sequence[Change], *, drops_photo: bool = False
     ) -> Ending:
-        """Stores the step's output and makes the changes that come with it, if the lease is still the caller's."""
-        answer = self._finish(
-            keys=[task_key(lease.task_id), step_key(lease.task_id, lease.step), photo_key(lease.task_id)],
-            args=[
-                lease.fence,
-                json.dumps(output, ensure_ascii=False),
-                self._ttl_seconds,
-                json.dumps(list(changes), ensure_ascii=False),
-                "1" if drops_photo else "",
-            ],
-        )
-        return Ending(answer.decode())
+        """Stores the step's output and makes the changes that come with it, if the lease is still the caller's.
+
+        A Redis that is away for a moment is asked again: the script gives a repeated call the same answer.
+        """
+        keys = [task_key(lease.task_id), step_key(lease.task_id, lease.step), photo_key(lease.task_id)]
+        args = [
+            lease.fence,
+            json.dumps(output, ensure_ascii=False),
+            self._ttl_seconds,
+            json.dumps(list(changes), ensure_ascii=False),
+            "1" if drops_photo else "",
+        ]
+        give_up = time.monotonic() + _OUTPUT_PATIENCE_SECONDS
+        while True:
+            try:
+                return Ending(self._finish(keys=keys, args=args).decode())
+            except (ConnectionError, TimeoutError):
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
 
     def release(self, lease: Lease) -> None:
         """Gives the lease back without an output, for the next try."""

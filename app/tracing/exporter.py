@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 2.0
 """For the connection, and for each piece of the answer."""
 
-_PAUSE_SECONDS = 5.0
+PAUSE_SECONDS = 5.0
 """After a failure nothing is tried: a full queue would keep a process that wants to end waiting for each part of it."""
 
 _PATH = "/v1/traces"
@@ -55,7 +55,7 @@ class OtlpJsonExporter(SpanExporter):
         except (OSError, HTTPException) as error:
             if not self._is_failing:
                 logger.warning("spans are lost until their endpoint takes them: %s", _kind(error))
-            self._is_failing, self._try_again = True, time.monotonic() + _PAUSE_SECONDS
+            self._is_failing, self._try_again = True, time.monotonic() + PAUSE_SECONDS
             return SpanExportResult.FAILURE
         if self._is_failing:
             logger.info("spans are sent again")

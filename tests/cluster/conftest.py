@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 
 from tests.cluster.brokers import broker_of
 from tests.cluster.clients import ROOT, Broker, Model, Scans, Shell, Stack
+from tests.cluster.collector import SETTINGS as TRACING
 from tests.cluster.environment import lab_stack, read_environment
 from tests.cluster.monitoring import Prometheus
 from tests.cluster.outages import Lab
@@ -62,7 +63,16 @@ def shell(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterat
     """The lab's tools. Progress goes to the terminal: a cold start builds a Kubernetes."""
     was_ours = lab_is_ours()
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    up_command = [*LAB, "up", f"--stack={pytestconfig.getoption('--stack')}", "--take-over"]
+    stack = pytestconfig.getoption("--stack")
+    # Prod has none, so that both ways are seen to work.
+    tracing = TRACING if stack == "dev" else {}
+    up_command = [
+        *LAB,
+        "up",
+        f"--stack={stack}",
+        "--take-over",
+        *(f"--set={key}={value}" for key, value in tracing.items()),
+    ]
     with capture.global_and_fixture_disabled():
         if any(item.path.name in FIRST for item in request.session.items):
             # A cluster never shrinks: the test that lets it grow needs a new one.

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from app import topology
-from tests.cluster.clients import Broker, Json, Model, Scans
+from tests.cluster.clients import Broker, Json, Model, Scans, wait_for
 from tests.cluster.outages import WORKER, Lab
 
 TRIES = 1 + len(topology.SCAN_LADDER)
@@ -31,8 +31,13 @@ def submit(scans: Scans, name: str) -> tuple[str, str]:
 
 
 def headers_of_dead(broker: Broker, task_id: str) -> Json:
-    found = [item["properties"]["headers"] for item in broker.messages(DEAD_VISION)]
-    [headers] = [headers for headers in found if headers["root_id"] == task_id]
+    """Of the scan's message among the dead letters, where it comes some time after its scan has failed."""
+
+    def found() -> list[Json]:
+        dead = [item["properties"]["headers"] for item in broker.messages(DEAD_VISION)]
+        return [headers for headers in dead if headers["root_id"] == task_id]
+
+    [headers] = wait_for("the dead letter", found, 10)
     return dict(headers)
 
 

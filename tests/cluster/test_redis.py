@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -87,13 +88,18 @@ def test_clients_are_told_that_redis_is_away(lab_made_well: Lab, photo: Path, mo
         assert API not in lab.unready(), "clients would be refused instead of told"
 
 
-def test_a_frozen_redis_makes_nobody_wait_for_long(lab_made_well: Lab, photo: Path, model: Model) -> None:
+def test_a_frozen_redis_makes_nobody_wait_for_long_and_no_model_answer_twice(
+    lab_made_well: Lab, photo: Path, model: Model
+) -> None:
     lab = lab_made_well
+    before = Counter(model.counters()["counters"]["calls"])
     with scans_under_way(lab, photo, model) as under_way, frozen(lab.redis_processes()):
         frozen_since = time.monotonic()
         told_to_come_back(lab.scans.post(photo), 503)
         told_to_come_back(lab.scans.http.get(f"/task/{under_way[0]}/status"), 503)
         time.sleep(max(0.0, frozen_since + 10 - time.monotonic()))
+    calls = Counter(model.counters()["counters"]["calls"]) - before
+    assert set(calls.values()) == {len(under_way)}, "what the model had said was lost, and it was asked again"
 
 
 def test_a_nearly_full_redis_takes_no_new_scan_and_ends_the_others(

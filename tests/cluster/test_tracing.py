@@ -1,21 +1,16 @@
-"""Traces on a live stack: switched on by its settings, and one scan is one trace, its retry included."""
+"""Traces on a live stack: one scan is one trace, its retry included. All other tests of dev run without a collector."""
 
-import json
-import threading
+import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
 
 import pytest
 
 from app.tracing import names
-from tests.cluster.clients import ROOT, Json, Model, Scans, Stack, wait_for
-from tests.cluster.outages import Lab
+from app.tracing.exporter import PAUSE_SECONDS
+from tests.cluster.clients import ROOT, Json, Model, Scans, wait_for
+from tests.cluster.collector import Collector, attributes
 from tests.cluster.rewards import Rows, assert_granted
 
-COLLECTOR = "10.89.0.1"
-"""This machine's own address on the lab's bridge: for pods it is outside of the cluster."""
-PORT = 4318
 CAN = ROOT / "tests" / "data" / "can.jpg"
 CALLER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TRACE, CALLERS_SPAN = CALLER[3:35], CALLER[36:52]
@@ -45,58 +40,6 @@ scan-api: POST /classify/async, accepted
 """
 
 
-class Collector:
-    """Takes OTLP's JSON, and keeps the spans with the service that each is of."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        taken = self.bodies
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                taken.append(self.rfile.read(int(self.headers["Content-Length"])))
-                self.send_response(200)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            def log_message(self, format: str, *args: object) -> None: ...
-
-        self._server = ThreadingHTTPServer((COLLECTOR, PORT), Handler)
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def spans(self) -> list[Json]:
-        return [span for body in list(self.bodies) for span in _spans(json.loads(body))]
-
-    def of_trace(self) -> list[Json]:
-        """In the order of their beginnings."""
-        own = [span for span in self.spans if span["traceId"] == TRACE]
-        return sorted(own, key=lambda span: int(span["startTimeUnixNano"]))
-
-    def linked_to(self, span_id: str) -> list[Json]:
-        meant = (TRACE, span_id)
-        return [span for span in self.spans if meant in {(one["traceId"], one["spanId"]) for one in span["links"]}]
-
-
-def _spans(document: Json) -> Iterator[Json]:
-    for of_resource in document["resourceSpans"]:
-        service = attributes(of_resource["resource"])["service.name"]
-        for of_scope in of_resource["scopeSpans"]:
-            yield from ({**span, "service": service} for span in of_scope["spans"])
-
-
-def attributes(told: Json) -> dict[str, Any]:
-    return {entry["key"]: next(iter(entry["value"].values())) for entry in told["attributes"]}
-
-
 def tree(spans: list[Json], parent: str, depth: int = 0) -> Iterator[str]:
     """A line for each span below ``parent``, with what has come out of it."""
     for span in spans:
@@ -108,22 +51,12 @@ def tree(spans: list[Json], parent: str, depth: int = 0) -> Iterator[str]:
             yield from tree(spans, span["spanId"], depth + 1)
 
 
-@pytest.fixture(scope="module")
-def collector(stack: Stack, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
-    """Where the stack sends its traces, until the tests of this module have run."""
-    configured = stack.with_settings(
-        tmp_path_factory.mktemp("tracing") / "Pulumi.yaml",
-        otlpEndpoint=f"http://{COLLECTOR}:{PORT}",
-        otlpCidrs=f"{COLLECTOR}/32",
-    )
-    with Collector() as running:
-        try:
-            configured.update()
-            lab.wait_until_well()
-            yield running
-        finally:
-            stack.update()
-            lab.wait_until_well()
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """It has just come up: who failed to send a moment before does not try again at once."""
+    with Collector() as collecting:
+        time.sleep(PAUSE_SECONDS + 1)
+        yield collecting
 
 
 def test_a_scan_is_one_trace_from_its_post_to_its_rows(
@@ -136,10 +69,10 @@ def test_a_scan_is_one_trace_from_its_post_to_its_rows(
         assert_granted(scans, [task_id], 60)
 
     def is_whole() -> bool:
-        return len(collector.of_trace()) >= len(WHOLE.strip().splitlines()) and len(savers(collector)) == 2
+        return len(collector.of_trace(TRACE)) >= len(WHOLE.strip().splitlines()) and len(savers(collector)) == 2
 
     wait_for("all spans of the scan", is_whole, EXPORTED_SECONDS)
-    spans = collector.of_trace()
+    spans = collector.of_trace(TRACE)
     assert "\n".join(tree(spans, CALLERS_SPAN)) == WHOLE.strip()
     assert len(spans) == len(WHOLE.strip().splitlines()), "a span of the trace hangs in the air"
 
@@ -164,5 +97,5 @@ def test_a_scan_is_one_trace_from_its_post_to_its_rows(
 
 
 def savers(collector: Collector) -> list[Json]:
-    events = [span["spanId"] for span in collector.of_trace() if span["name"] == "publish reward.events"]
-    return [span for span_id in events for span in collector.linked_to(span_id)]
+    events = [span["spanId"] for span in collector.of_trace(TRACE) if span["name"] == "publish reward.events"]
+    return [span for span_id in events for span in collector.linked_to(TRACE, span_id)]
