@@ -4,6 +4,9 @@ Celery treats a publish that fails inside a task like a failure of the task: the
 acknowledged message. Here such a publish is tried until the broker confirms it, in the task's own thread: nothing else
 could be published meanwhile either. Only the end of the process ends the patience, and then the task's message is given
 back to the broker.
+
+A broker confirms also what no binding takes. Every message here is mandatory, so that it comes back as a failure: it
+waits for its binding where the topology is not there yet, or not any more.
 """
 
 import logging
@@ -72,6 +75,7 @@ class ConfirmingCelery(Celery):
                     "producer": producer,
                     "retry": False,
                     "confirm_timeout": CONFIRM_SECONDS,
+                    "mandatory": True,
                     # Else each publish subscribes to a result that nobody reads.
                     "ignore_result": True,
                 }
@@ -102,6 +106,7 @@ class ConfirmingCelery(Celery):
                 delivery_mode=PERSISTENT_DELIVERY_MODE,
                 retry=False,
                 confirm_timeout=CONFIRM_SECONDS,
+                mandatory=True,
             )
 
         self._published(exchange, send)

@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
@@ -157,6 +157,19 @@ def test_a_message_that_finds_no_queue_fails_its_scan(
         item["properties"].get("headers", {}).get("root_id") for item in broker.messages(topology.UNROUTED_QUEUE)
     ]
     assert task_id in unrouted
+
+
+def test_a_scan_waits_for_a_topology_that_is_not_there_yet(scans: Scans, broker: Broker, model: Model) -> None:
+    """The broker confirms what neither a binding nor an alternate exchange takes: it would be lost."""
+    unrouted = topology.UNROUTED.name
+    with ExitStack() as topology_before:
+        for queue in (topology.UNROUTED_QUEUE, topology.DEAD_SCANS):
+            topology_before.enter_context(broker.unbound(unrouted, queue))
+        topology_before.enter_context(broker.unbound(topology.SCAN.name, VISION, VISION))
+        task_id = scans.submit_url("https://photos.example.com/can.jpg")
+        time.sleep(2.0)
+        assert scans.status(task_id)["status"] == "queued"
+    assert scans.finish(task_id)["status"] == "completed"
 
 
 def test_a_retry_that_finds_no_queue_fails_its_scan(scans: Scans, broker: Broker, model: Model) -> None:

@@ -90,6 +90,7 @@ def test_each_publish_waits_for_its_confirm_and_tells_its_time(
     [options] = broker.sent
     assert options["confirm_timeout"] > 0, "under a disk alarm it would block for ever"
     assert options["retry"] is False
+    assert options["mandatory"] is True, "what no binding takes would be confirmed, and lost"
     assert set(options["headers"]) == {"other", PUBLISHED_AT}
 
 
@@ -108,6 +109,7 @@ def test_an_event_is_published_as_it_is_until_it_is_confirmed(
     connect(monkeypatch, broker, in_task=True)
     celery.send_event("some.events", b"body", content_type="application/cloudevents+json", message_id="id")
     [event] = broker.sent
+    assert event["mandatory"] is True
     assert (event["body"], event["exchange"], event["content_type"]) == (
         b"body",
         "some.events",
