@@ -7,6 +7,7 @@ import pytest
 
 from app.state.record import OUTBOX
 from app.steps.forms import ANSWER_FORM, CLASSIFICATION_FORM
+from tests.cluster.authz import in_step_again
 from tests.cluster.clients import Model, wait_for
 from tests.cluster.load import Load
 from tests.cluster.outages import API, Lab
@@ -37,11 +38,12 @@ def test_two_minutes_without_a_broker_only_delay_scans_and_rewards(
     lab: Lab, photo: Path, model: Model, rows: Rows
 ) -> None:
     before, outage, some = 3, 120, 20
-    with Load(lab.scans, PER_SECOND, before + outage, photo) as load:
+    with in_step_again(lab.shell) as assert_authz_goes_on, Load(lab.scans, PER_SECOND, before + outage, photo) as load:
         time.sleep(before)
         rewarded = submit(lab.scans, rows, some)
         with lab.without_broker():
             rewarded += submit(lab.scans, rows, some, first=some)
+            assert_authz_goes_on()
             load.wait()
             waiting = lab.outbox_entries()
     assert_not_felt(load)
