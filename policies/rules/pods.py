@@ -226,7 +226,7 @@ def limit_images_by_tag(stack: Stack, settings: Settings) -> Iterator[Violation]
     seen = set()
     for pods in all_pods(stack):
         for path, image in images(pods):
-            if settings["warned_of"] and "@sha256:" not in str(image) and image not in seen:
+            if "@sha256:" not in str(image) and image not in seen:
                 seen.add(image)
                 yield Violation(pods.owner, path, image, "a digest, @sha256:…")
 
@@ -335,10 +335,9 @@ RULES = (
     ),
     StackRule(
         name="limit-images-by-tag",
-        description="Images are named by their digests where nobody demands it as well.",
+        description="Images are named by their digests, where nobody demands it as well.",
         remedy=DIGEST,
         level=Level.ADVISORY,
-        settings={"warned_of": Setting(True, "whether to warn of them")},
         check=limit_images_by_tag,
     ),
     _rule(

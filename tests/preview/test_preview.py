@@ -10,6 +10,7 @@ import pytest
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 ROOT = Path(__file__).parents[2]
+POLICY_PACK = "eco2@v1.0.0"
 AWS_KINDS = ("aws:ec2:LaunchTemplate", "aws:ecr:Repository", "aws:eks:Addon", "aws:eks:NodeGroup", "aws:iam:Role")
 
 
@@ -36,6 +37,16 @@ def test_prod_plans_what_it_needs_of_aws_and_dev_nothing(plans: dict[str, subpro
     for kind in AWS_KINDS:
         assert re.search(rf"^ \+ +{kind} \S+ create", plans["prod"].stdout, re.MULTILINE), f"{kind} is not in the plan"
     assert "aws:" not in plans["dev"].stdout
+
+
+def test_both_pass_the_policies_and_dev_is_warned_of_images_by_tag(
+    plans: dict[str, subprocess.CompletedProcess[str]],
+) -> None:
+    for done in plans.values():
+        assert POLICY_PACK in done.stdout, "nobody has looked at the plan"
+        assert "[mandatory]" not in done.stdout
+    assert "[advisory]  limit-images-by-tag" in plans["dev"].stdout
+    assert "[advisory]" not in plans["prod"].stdout, "its images have digests"
 
 
 def test_a_stack_without_a_file_is_named() -> None:
