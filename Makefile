@@ -6,6 +6,9 @@ STACK ?= dev
 VENV := .venv
 RUN := $(VENV)/bin
 
+# Hundreds of modules of Pulumi's SDKs are imported by each of many processes: compiled once, not every time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help up down preview render test unit plans sbom chaos bench lint lock proto browser promtool checkov preflight
 
 help: ## This list

@@ -150,6 +150,19 @@ class Workspace:
         engine.unlink()
         hard_link(self.programs["pulumi"], engine)
         (self.checkout.programs / LANGUAGE_HOST).symlink_to(self._stand_ins / LANGUAGE_HOST)
+        self._leave_out_logs()
+
+    def _leave_out_logs(self) -> None:
+        """A file where the engine's directory of automatic logs would be.
+
+        In each command it writes down every message with all properties, which is nearly half of its work, and there
+        is no setting for it; without a directory it goes on without them.
+        """
+        logs = self._home / "logs"
+        if logs.is_dir():
+            shutil.rmtree(logs)
+        logs.parent.mkdir(parents=True, exist_ok=True)
+        logs.touch()
 
     def _install_stand_in(self, package: str) -> None:
         """Put a stand-in where the engine looks for installed plugins: found on PATH, each costs a warning a run."""
