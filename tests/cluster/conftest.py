@@ -160,7 +160,7 @@ def page(browser: Browser, scans: Scans) -> Iterator[ScanPage]:
 @pytest.fixture(scope="module")
 def hurried(lab: Lab) -> Iterator[None]:
     """Half an hour's schedule of retries and replays passes in half a minute."""
-    with lab.env(REWARDS[1], RETRY_TIME_SCALE="0.02"), lab.env(BEAT[1], DEADLETTER_REPLAY_SECONDS="5"):
+    with lab.env(REWARDS[1], BEAT[1], RETRY_TIME_SCALE="0.02", DEADLETTER_REPLAY_SECONDS="5"):
         yield
 
 

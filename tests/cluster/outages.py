@@ -118,25 +118,27 @@ class Lab:
             self._scale(namespace, f"deployment/{deployment}", before)
 
     @contextmanager
-    def env(self, deployment: str, **values: str) -> Iterator[None]:
-        """The pods of a Deployment run with other values of these variables within the block."""
-        before = self._env(deployment)
+    def env(self, *deployments: str, **values: str) -> Iterator[None]:
+        """The pods of these Deployments run with other values of these variables within the block."""
+        before = {deployment: self._env(deployment) for deployment in deployments}
         try:
-            self._set_env(deployment, values)
+            self._set_env(dict.fromkeys(deployments, values))
             yield
         finally:
-            self._set_env(deployment, {name: before.get(name) for name in values})
+            self._set_env({one: {name: had.get(name) for name in values} for one, had in before.items()})
 
     def _env(self, deployment: str) -> dict[str, str]:
         pod = self.shell.get("deployment", deployment, "--namespace=scan")["spec"]["template"]["spec"]
         [container] = pod["containers"]
         return {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
 
-    def _set_env(self, deployment: str, values: Mapping[str, str | None]) -> None:
-        """None takes a variable away."""
-        words = [f"{name}-" if value is None else f"{name}={value}" for name, value in values.items()]
-        self.shell.kubectl("set", "env", f"deployment/{deployment}", "--namespace=scan", *words)
-        self._wait_for_pods(deployment)
+    def _set_env(self, wanted: Mapping[str, Mapping[str, str | None]]) -> None:
+        """Of each Deployment; None takes a variable away."""
+        for deployment, values in wanted.items():
+            words = [f"{name}-" if value is None else f"{name}={value}" for name, value in values.items()]
+            self.shell.kubectl("set", "env", f"deployment/{deployment}", "--namespace=scan", *words)
+        for deployment in wanted:
+            self._wait_for_pods(deployment)
 
     @contextmanager
     def crashed_pods_replaced(self, component: str) -> Iterator[None]:

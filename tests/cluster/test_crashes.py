@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 90
 @pytest.fixture(scope="module", autouse=True)
 def hooks(lab: Lab) -> Iterator[None]:
     """API and workers listen to what addresses of pictures order, as they do nowhere else."""
-    with lab.env(WORKER, FAULT_HOOKS="true"), lab.env(API, FAULT_HOOKS="true"):
+    with lab.env(WORKER, API, FAULT_HOOKS="true"):
         yield
 
 
