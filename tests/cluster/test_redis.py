@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.steps.forms import ANSWER_FORM, CLASSIFICATION_FORM
 from tests.cluster.clients import Json, Model, wait_for
 from tests.cluster.load import ENDS
 from tests.cluster.outages import API, Lab
@@ -98,8 +99,13 @@ def test_a_frozen_redis_makes_nobody_wait_for_long_and_no_model_answer_twice(
         told_to_come_back(lab.scans.post(photo), 503)
         told_to_come_back(lab.scans.http.get(f"/task/{under_way[0]}/status"), 503)
         time.sleep(max(0.0, frozen_since + 10 - time.monotonic()))
-    calls = Counter(model.counters()["counters"]["calls"]) - before
-    assert set(calls.values()) == {len(under_way)}, "what the model had said was lost, and it was asked again"
+
+    def as_many_answers_as_classifications() -> bool:
+        """Redis stood still while the model classified. A scan that was refused may have been taken all the same."""
+        calls = Counter(model.counters()["counters"]["calls"]) - before
+        return calls[CLASSIFICATION_FORM] == calls[ANSWER_FORM] >= len(under_way)
+
+    wait_for("one classification a scan", as_many_answers_as_classifications, 15)
 
 
 def test_a_nearly_full_redis_takes_no_new_scan_and_ends_the_others(
