@@ -78,7 +78,7 @@ def test_rewards_wait_for_character_and_are_then_granted_once_without_a_hand(
 ) -> None:
     dead = topology.dead_letter_queue(topology.REWARD_TASK.queue)
     with scaled(shell, CHARACTER, 0):
-        tasks = submit(scans, rows, 150, per_second=5)
+        tasks = submit(scans, rows, 80, per_second=10)
         ends = [scans.finish(task) for task in tasks]
         assert {end["status"] for end in ends} == {"completed"}, "a neighbour's outage reached the clients"
         assert {reward_of(end)["status"] for end in ends} == {"pending"}
