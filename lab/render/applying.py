@@ -1,6 +1,6 @@
 """The script that applies what was rendered: wave by wave, and each only once the one before has come to be.
 
-An app that runs before its queues are bound would lose scans: the broker confirms what no binding takes.
+An app that runs before its queues are bound keeps its clients waiting, and so does every definition that is not there.
 """
 
 import json
