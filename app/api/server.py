@@ -7,9 +7,10 @@ from types import FrameType
 
 import uvicorn
 
-PARTING_SECONDS = 3.0
-"""How long clients on kept connections are told to leave. One that asks more seldom may find its connection closed at
-the moment in which it sends, as with any server that ends."""
+PARTING_SECONDS = 4.0
+"""How long a server that is to end still takes requests. Nodes hear of its end a moment later than it does, and send it
+new connections until then; clients on kept ones are told to leave meanwhile. One that asks more seldom may find its
+connection closed at the moment in which it sends, as with any server that ends."""
 
 
 class Server(uvicorn.Server):
@@ -20,10 +21,10 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """uvicorn closes idle connections at once, even where the next request is on its way. So every answer says
-        first that it is the connection's last."""
+        """uvicorn refuses new connections and closes idle ones at once, even where the next request is on its way. So
+        it goes on for a while, and every answer says that it is the connection's last."""
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
         end = time.monotonic() + PARTING_SECONDS
-        while self.server_state.connections and not self.force_exit and time.monotonic() < end:
+        while not self.force_exit and time.monotonic() < end:
             await asyncio.sleep(0.1)
         await super().shutdown(sockets)

@@ -16,7 +16,7 @@ import httpx
 
 from tests.chaos.faults import FAULTS, LONG, SHORT
 from tests.chaos.measuring import run
-from tests.chaos.result import Result, table
+from tests.chaos.result import Result, refusals, table
 from tests.cluster.brokers import broker_of
 from tests.cluster.clients import ROOT, Model, Scans, Shell
 from tests.cluster.environment import read_environment
@@ -54,11 +54,13 @@ def main() -> int:
             sys.stdout.write(f"{name} ...\n")
             sys.stdout.flush()
             try:
-                result, _ = run(name, lab, model, SHORT if arguments.short else LONG, arguments.rate)
+                result, scans = run(name, lab, model, SHORT if arguments.short else LONG, arguments.rate)
             except AssertionError as error:
                 failures.append(f"{name}: {error}")
                 sys.stdout.write(f"{failures[-1]}\n")
                 continue
+            if refused := refusals(scans):
+                sys.stdout.write(f"  POST was not accepted: {refused}\n")
             results.append(result)
             RESULTS.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n")
     sys.stdout.write(f"\n{table(results)}\n")

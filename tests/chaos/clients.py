@@ -3,8 +3,8 @@
     python -m tests.chaos.clients URL --rate 5 --users chaos-1 --output FILE
 
 posts a photo for each of the users chaos-1-0, chaos-1-1, … until its standard input ends, follows each accepted scan to
-its end, and writes one JSON line a scan: {posted, status, accepted, task_id, ended, state}. Times are seconds of the
-machine's monotonic clock; nothing is tried again.
+its end, and writes one JSON line a scan: {posted, status, fault, accepted, task_id, ended, state}. Times are seconds of
+the machine's monotonic clock; nothing is tried again.
 """
 
 import argparse
@@ -35,6 +35,8 @@ class Scan:
 
     posted: float
     status: int = REFUSED
+    fault: str = ""
+    """Why there was no answer."""
     accepted: float = 0.0
     task_id: str = ""
     ended: float = 0.0
@@ -46,7 +48,8 @@ async def post(http: httpx.AsyncClient, user: str, photo: bytes) -> Scan:
     files = {"image": ("photo.jpg", photo)}
     try:
         answer = await http.post("/classify/async", files=files, headers={"X-User-ID": user})
-    except httpx.HTTPError:
+    except httpx.HTTPError as error:
+        scan.fault = type(error).__name__
         return scan
     scan.status = answer.status_code
     if scan.status == httpx.codes.ACCEPTED:

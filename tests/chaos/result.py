@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -47,6 +48,12 @@ def summarised(fault: str, scans: Sequence[Scan], duplicated: int, recovered_s: 
         completion_gap_s=round(longest_gap(scan.ended for scan in completed), 2),
         recovered_s=round(recovered_s, 1),
     )
+
+
+def refusals(scans: Iterable[Scan]) -> str:
+    """How often POST was answered by what else than 202, and how often by nothing."""
+    refused = Counter(scan.fault or str(scan.status) for scan in scans if not scan.task_id)
+    return ", ".join(f"{count} x {what}" for what, count in refused.most_common())
 
 
 def table(results: Iterable[Result]) -> str:

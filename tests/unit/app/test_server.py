@@ -84,7 +84,18 @@ def test_clients_that_keep_their_connections_are_told_to_leave_and_lose_nothing(
             asked = await asyncio.gather(*asking)
             assert all(count > 1 for count in asked)
             assert serving.app.closed
-            assert await serving.ended() < server.PARTING_SECONDS, "it waits although all clients have left"
+
+    asyncio.run(run())
+
+
+def test_a_client_whose_node_does_not_know_yet_is_answered_as_well() -> None:
+    async def run() -> None:
+        async with Serving() as serving:
+            serving.end()
+            await asyncio.sleep(0.3)
+            async with httpx.AsyncClient(base_url=serving.url) as http:
+                answer = await http.post("/", content=b"{}")
+            assert (answer.status_code, answer.headers["connection"]) == (202, "close")
 
     asyncio.run(run())
 

@@ -5,11 +5,11 @@ import math
 import pytest
 
 from tests.chaos.clients import Scan
-from tests.chaos.result import longest_gap, summarised, table
+from tests.chaos.result import longest_gap, refusals, summarised, table
 
 SCANS = [
     Scan(posted=0.0, status=202, accepted=0.1, task_id="a", ended=2.0, state="completed"),
-    Scan(posted=1.0),
+    Scan(posted=1.0, fault="ReadError"),
     Scan(posted=2.0, status=503),
     Scan(posted=3.0, status=202, accepted=3.6, task_id="b", ended=9.0, state="completed"),
     Scan(posted=4.0, status=202, accepted=4.1, task_id="c", state="processing"),
@@ -21,6 +21,11 @@ def test_what_is_accepted_and_not_completed_is_lost_and_what_is_refused_is_not()
     result = summarised("x", SCANS, duplicated=1, recovered_s=7.26)
     assert (result.attempted, result.accepted, result.completed, result.lost, result.duplicated) == (6, 4, 2, 2, 1)
     assert (result.post_gap_s, result.completion_gap_s, result.recovered_s) == (3.5, 7.0, 7.3)
+
+
+def test_it_is_said_why_posts_were_not_accepted() -> None:
+    assert refusals([*SCANS, SCANS[1]]) == "2 x ReadError, 1 x 503"
+    assert refusals(SCANS[:1]) == ""
 
 
 @pytest.mark.parametrize("times", [[], [1.0]])
