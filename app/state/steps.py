@@ -148,7 +148,7 @@ class StepStore:
         A Redis that is away for a moment is asked again: the script gives a repeated call the same answer.
         """
         keys = [task_key(lease.task_id), step_key(lease.task_id, lease.step), photo_key(lease.task_id)]
-        args = [
+        args: list[str | int] = [
             lease.fence,
             json.dumps(output, ensure_ascii=False),
             self._ttl_seconds,
