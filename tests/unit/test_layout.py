@@ -8,6 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SUPPORT = {
+    "authz.py",
+    "collector.py",
     "conftest.py",
     "draw.py",
     "spoil.py",
