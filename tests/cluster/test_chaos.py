@@ -1,4 +1,4 @@
-"""The faults of `make chaos` in short, under load: nothing accepted is lost or doubled, and no hand is needed."""
+"""Faults of `make chaos` in short, under load: nothing accepted is lost or doubled, and no hand is needed."""
 
 import pytest
 
@@ -10,11 +10,18 @@ from tests.cluster.outages import Lab
 pytestmark = pytest.mark.prod
 
 PER_SECOND = 5
-KILLED_IN_DEV = {"worker-pod-kill", "api-pod-kill", "redis-kill"}
-"""In prod by `make chaos` alone: test_killed_pods.py and test_outages.py kill these in the midst of dev's work."""
+ELSEWHERE = {
+    "worker-pod-kill": "test_crashes.py and test_killed_pods.py",
+    "api-pod-kill": "test_crashes.py and test_killed_pods.py",
+    "redis-kill": "test_outages.py and test_killed_pods.py",
+    "disk-alarm": "test_crashes.py and test_monitoring.py",
+    "brokers-all-killed": "test_dead_lettering.py and test_killed_pods.py",
+    "broker-leader-kill": "data-node-death, which takes the leader's node with it",
+}
+"""In prod these are made by `make chaos` alone: where tests make each of them as well."""
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if name not in KILLED_IN_DEV])
+@pytest.mark.parametrize("name", [name for name in FAULTS if name not in ELSEWHERE])
 def test_a_fault_loses_and_doubles_nothing_and_is_over_by_itself(name: str, lab: Lab, model_client: Model) -> None:
     result, scans = run(name, lab, model_client, SHORT, PER_SECOND)
     bad = [scan for scan in scans if scan.task_id and scan.state != "completed"]

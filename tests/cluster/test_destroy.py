@@ -32,30 +32,34 @@ def rendered(stack: str, config: Path, out: Path, *settings: str) -> Path:
     return out
 
 
+@pytest.fixture(scope="module")
+def tree(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stack's own."""
+    return rendered(stack.name, stack.config_file, tmp_path_factory.mktemp("rendered") / stack.name)
+
+
 def test_destroy_ends_without_hanging_finalizers(passwords: dict[str, str], stack: Stack, shell: Shell) -> None:
     stack.pulumi("destroy", "--yes", "--skip-preview")
     left = shell.kubectl("get", "namespaces", "--output=name").split()
     assert not {f"namespace/{name}" for name in namespaces.ALL} & set(left)
 
 
-def test_the_api_server_takes_every_object_that_is_rendered(stack: Stack, shell: Shell, tmp_path: Path) -> None:
+def test_the_api_server_takes_every_object_that_is_rendered(tree: Path, shell: Shell, tmp_path: Path) -> None:
     """Both stacks', into a cluster with no more than their namespaces and definitions."""
     # AWS' StorageClass has the name of one that the lab has already, and a class cannot be changed.
-    configs = {"dev": stack.config_file, "prod": ROOT / "Pulumi.prod.yaml"}
-    trees = [rendered(name, config, tmp_path / name, "awsClusterName=") for name, config in configs.items()]
+    trees = [tree, rendered("prod", ROOT / "Pulumi.prod.yaml", tmp_path / "prod", "awsClusterName=")]
     apply = ("kubectl", "apply", "--server-side", "--recursive", "--filename")
     shell(*apply, str(trees[0] / "wave-00"))
     shell("kubectl", "wait", "--for=condition=Established", "customresourcedefinitions", "--all", "--timeout=60s")
-    for tree in trees:
-        done = shell(*apply, str(tree), "--dry-run=server")
-        assert len(done.stdout.splitlines()) == len(list(tree.rglob("*.yaml")))
+    for each in trees:
+        done = shell(*apply, str(each), "--dry-run=server")
+        assert len(done.stdout.splitlines()) == len(list(each.rglob("*.yaml")))
 
 
 def test_what_is_rendered_and_applied_by_hand_completes_a_photo(
-    passwords: dict[str, str], stack: Stack, shell: Shell, photo: Path, tmp_path: Path
+    passwords: dict[str, str], tree: Path, shell: Shell, photo: Path
 ) -> None:
     """By the very commands that are rendered with it."""
-    tree = rendered(stack.name, stack.config_file, tmp_path / "tree")
     (tree / "secrets.env").write_text("".join(f"{name}={value}\n" for name, value in passwords.items()))
     fill_in, *commands = re.findall(r"(?m)^\$ (.*)$", (tree / "README.md").read_text())
     assert "secrets.env.example" in fill_in

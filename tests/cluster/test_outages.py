@@ -34,10 +34,10 @@ def assert_not_felt(load: Load) -> None:
     assert load.p99_seconds <= P99_SECONDS, f"clients felt the broker: p99 {load.p99_seconds:.3f} s"
 
 
-def test_two_minutes_without_a_broker_only_delay_scans_and_rewards(
+def test_a_minute_without_a_broker_only_delays_scans_and_rewards(
     lab: Lab, photo: Path, model: Model, rows: Rows
 ) -> None:
-    before, outage, some = 3, 120, 20
+    before, outage, some = 3, 60, 20
     with in_step_again(lab.shell) as assert_authz_goes_on, Load(lab.scans, PER_SECOND, before + outage, photo) as load:
         time.sleep(before)
         rewarded = submit(lab.scans, rows, some)
