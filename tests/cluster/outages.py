@@ -141,25 +141,28 @@ class Lab:
             self._wait_for_pods(deployment)
 
     @contextmanager
-    def crashed_pods_replaced(self, component: str) -> Iterator[None]:
-        """Pods that kubelet lets wait after a crash are deleted within the block: new ones start at once."""
+    def crashed_pods_replaced(self) -> Iterator[None]:
+        """Pods that kubelet lets wait after a crash are deleted within the block: new ones start at once.
+
+        A broker that is killed crashes once more while it starts: https://github.com/rabbitmq/rabbitmq-server/issues/13352
+        """
         done = threading.Event()
-        replacing = threading.Thread(target=self._replace_crashed, args=(component, done))
+        replacing = threading.Thread(target=self._replace_crashed, args=(done,))
         replacing.start()
         try:
-            yield
+            with self.well_afterwards():
+                yield
         finally:
             done.set()
             replacing.join()
-            self.wait_until_well()
 
-    def _replace_crashed(self, component: str, done: threading.Event) -> None:
+    def _replace_crashed(self, done: threading.Event) -> None:
         while not done.wait(1.0):
-            for pod in self.shell.pods("scan", component):
+            for pod in self.shell.get("pods", "--all-namespaces")["items"]:
                 states = [item["state"] for item in pod["status"].get("containerStatuses", [])]
                 if any(state.get("waiting", {}).get("reason") == "CrashLoopBackOff" for state in states):
-                    name = pod["metadata"]["name"]
-                    self.shell.kubectl("delete", "pod", name, "--namespace=scan", "--grace-period=0", "--force")
+                    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+                    self.shell.kubectl("delete", "pod", name, f"--namespace={namespace}", "--grace-period=0", "--force")
 
     def restarts(self, component: str) -> int:
         """How often containers of this component have been started again."""

@@ -74,7 +74,7 @@ def test_a_worker_that_dies_at_any_point_of_a_step_only_delays_it(
     point: Point, scans: Scans, model: Model, lab: Lab, state: redis.Redis
 ) -> None:
     """A scan for each step, all under way at once: each death takes along what its worker had in hand of the others."""
-    with lab.crashed_pods_replaced(WORKER):
+    with lab.crashed_pods_replaced():
         tasks = {f"{step}.{point}": scans.submit_url(struck(f"{step}.{point}")) for step in STEPS}
         events = {where: follow(scans, task_id) for where, task_id in tasks.items()}
     for where, task_id in tasks.items():
@@ -87,7 +87,7 @@ def test_a_worker_that_dies_during_the_model_call_only_delays_it(
     step: Step, scans: Scans, model: Model, lab: Lab, state: redis.Redis
 ) -> None:
     point = f"{step}.{Point.BEGUN}"
-    with model.set(vision_seconds=2.0, answer_seconds=2.0), lab.crashed_pods_replaced(WORKER):
+    with model.set(vision_seconds=2.0, answer_seconds=2.0), lab.crashed_pods_replaced():
         task_id = scans.submit_url(struck(point, Action.KILL_SOON))
         assert_whole(scans, state, task_id, follow(scans, task_id))
     assert int(state.get(f"fault-seen:{task_id}:{point}") or 0) == 2, "no worker was lost during the call"
@@ -166,7 +166,7 @@ def test_a_scan_that_kills_every_worker_fails_and_takes_no_innocent_along(
     scans: Scans, model: Model, lab: Lab, state: redis.Redis, broker: Broker
 ) -> None:
     limit = topology.WORK_DELIVERY_LIMIT
-    with model.set(vision_seconds=3.0), lab.crashed_pods_replaced(WORKER):
+    with model.set(vision_seconds=3.0), lab.crashed_pods_replaced():
         innocents = [scans.submit_url("https://photos.example.com/can.jpg") for _ in range(20)]
         killer = scans.submit_url(struck(f"{Step.SCAN}.{Point.BEGUN}", times=100))
         innocents += [scans.submit_url("https://photos.example.com/can.jpg") for _ in range(20)]

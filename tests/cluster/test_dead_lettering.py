@@ -65,7 +65,7 @@ def take_out(run: str, channel: Channel) -> set[str]:
 
 def test_a_broker_killed_while_messages_expire_loses_none(lab: Lab) -> None:
     run = uuid.uuid4().hex
-    with lab.well_afterwards(), channel_of_administrator(lab) as channel:
+    with lab.crashed_pods_replaced(), channel_of_administrator(lab) as channel:
         before = ready_in(TARGET, channel)
         ids = publish_to_expire_at(time.time() + RUNG.delay.total_seconds() - 0.1, run, channel)
         processes = lab.broker_processes()

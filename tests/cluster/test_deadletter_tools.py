@@ -202,7 +202,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_replay_loses_nothing(
 ) -> None:
     count = 500
     bury(broker, count, user)
-    with lab.crashed_pods_replaced(REWARDS[1]):
+    with lab.crashed_pods_replaced():
         for _ in range(2):
             replay(broker)
             time.sleep(1.0)

@@ -53,7 +53,7 @@ def test_pods_that_are_killed_in_the_middle_of_work_lose_and_double_nothing(
         return [insist(scans, rows.user(len(tasks) + position)) for position in range(SCANS)]
 
     for name, together in PROGRAMS.items():
-        with subtests.test(name), lab.well_afterwards():
+        with subtests.test(name), lab.crashed_pods_replaced():
             tasks += (before := submit())
             for kind, program in together.items():
                 kill_pods(shell, kind, program)
