@@ -1,6 +1,6 @@
 """The script that applies what was rendered: wave by wave, and each only once the one before has come to be.
 
-An app that runs before its queues are bound keeps its clients waiting, and so does every definition that is not there.
+An object whose definition is not there yet is refused, and a scan that is accepted before its queues are bound waits.
 """
 
 import json

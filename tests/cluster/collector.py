@@ -47,10 +47,6 @@ class Collector:
     def spans(self) -> list[Json]:
         return [span for body in list(self.bodies) for span in _spans(json.loads(body))]
 
-    @property
-    def services(self) -> set[str]:
-        return {span["service"] for span in self.spans}
-
     def of_trace(self, trace_id: str) -> list[Json]:
         """In the order of their beginnings."""
         own = [span for span in self.spans if span["traceId"] == trace_id]

@@ -23,7 +23,7 @@ LAB = [sys.executable, "-m", "lab"]
 FIRST = ("test_growth.py",)
 """It finds one broker and leaves three."""
 LAST = ("test_protection.py", "test_tls.py", "test_restore.py", "test_destroy.py", "test_lab.py")
-"""They take the broker, the stack and the lab away from under the others."""
+"""They take plain AMQP, the broker, the stack and the lab away from under the others."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
